@@ -1,0 +1,1 @@
+"""The `vaejob` command line: submits jobs and brings back their results."""

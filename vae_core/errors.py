@@ -1,0 +1,105 @@
+"""Every error the project raises: a permanent one fails now, a transient one is worth another try."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class VaejobError(Exception):
+    """Root of all errors. Its text is one line: what failed, which value, what was expected, what to do next.
+
+    code: a stable word for machines, in records, `errors.jsonl` and `--json` output.
+    """
+
+    code: ClassVar[str] = "error"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(" ".join(message.split()))
+
+
+class PermanentError(VaejobError):
+    """Trying again cannot help."""
+
+    code: ClassVar[str] = "permanent"
+
+
+class TransientError(VaejobError):
+    """The same call may succeed later."""
+
+    code: ClassVar[str] = "transient"
+
+
+class InvalidValue(PermanentError, ValueError):
+    """A value from a user, a message, a file or the environment is not allowed; names field, value and what is."""
+
+    code: ClassVar[str] = "invalid_value"
+
+
+class SourceNotAllowed(PermanentError):
+    """A source lies outside VAEJOB_SOURCES."""
+
+    code: ClassVar[str] = "source_not_allowed"
+
+
+class NoSuchJob(PermanentError):
+    """No job has this id."""
+
+    code: ClassVar[str] = "no_such_job"
+
+
+class JobConflict(PermanentError):
+    """A job of this id exists with another spec."""
+
+    code: ClassVar[str] = "job_conflict"
+
+
+class StoreError(PermanentError):
+    """The store refuses: access denied, no such bucket, a bad address."""
+
+    code: ClassVar[str] = "store_refused"
+
+
+class StoreUnavailable(TransientError):
+    """The store does not answer, or answers that it cannot now; bounded retries are already spent."""
+
+    code: ClassVar[str] = "store_unavailable"
+
+
+class ObjectMissing(PermanentError):
+    """No object has this key."""
+
+    code: ClassVar[str] = "object_missing"
+
+
+class ObjectTooLarge(PermanentError):
+    """An object is over the caller's limit; its body was not read."""
+
+    code: ClassVar[str] = "too_large"
+
+
+class ObjectChanged(PermanentError):
+    """An object is not the version that was asked for."""
+
+    code: ClassVar[str] = "changed"
+
+
+class BadCheckpoint(PermanentError):
+    """A checkpoint is missing, is not safetensors, or does not fit its own config."""
+
+    code: ClassVar[str] = "bad_checkpoint"
+
+
+class BadImage(PermanentError):
+    """Bytes are not an image within the limits. `reason` is the stable code of the error list."""
+
+    code: ClassVar[str] = "bad_image"
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class BatchTooLarge(PermanentError):
+    """The device cannot hold this many images at once."""
+
+    code: ClassVar[str] = "batch_too_large"

@@ -1,0 +1,65 @@
+"""What every store can do, and what its answers look like."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple, Protocol
+
+
+class StoredObject(NamedTuple):
+    """An object as a listing shows it.
+
+    key: relative to the store's root, `/` between segments, never starting with one.
+    tag: changes whenever the content is replaced (an S3 ETag; size and change time of a local file). Opaque.
+    """
+
+    key: str
+    size_bytes: int
+    tag: str
+
+
+class Blob(NamedTuple):
+    """An object's content together with the tag of exactly that version."""
+
+    data: bytes
+    tag: str
+
+
+class Store(Protocol):
+    """A bucket with a prefix, or a local folder. Safe to share between threads.
+
+    All methods raise StoreUnavailable (after bounded retries), or StoreError for a refusal (access denied, no such
+    bucket, a path that leaves the root); the message is one line with the remedy and holds no secret.
+    """
+
+    @property
+    def url(self) -> str:
+        """`file:///abs/path` or `s3://bucket/prefix`, without a trailing slash, for people."""
+
+    def read(self, key: str, *, max_bytes: int | None = None, if_tag: str | None = None) -> Blob:
+        """Whole content. Raises ObjectMissing, ObjectTooLarge (before the body is read), ObjectChanged (tag differs)."""
+
+    def stat(self, key: str) -> StoredObject | None:
+        """Size and tag, or None where no such object is."""
+
+    def write(self, key: str, data: bytes, *, content_type: str | None = None) -> str:
+        """Write or replace; readers see the old content or the new, never a mixture. Returns the new tag."""
+
+    def create(self, key: str, data: bytes, *, content_type: str | None = None) -> bool:
+        """Write only if no object has this key. True if the content there now is this caller's, False if another's.
+
+        After an ambiguous failure (a put that timed out but took effect) the content is read back and compared, so a
+        caller whose own earlier try succeeded is told True. Two callers with the same bytes may both be told True.
+        """
+
+    def delete(self, keys: Iterable[str]) -> None:
+        """Remove each object; one that is not there is no error."""
+
+    def list(self, prefix: str = "") -> Iterator[StoredObject]:
+        """Objects whose key starts with `prefix`, in ascending order of the key's UTF-8 bytes, as a stream."""
+
+    def list_folders(self, prefix: str = "") -> Iterator[str]:
+        """Names of the folders directly below `prefix` (`""`, or ending in `/`), ascending, without slashes."""
+
+    def check(self) -> None:
+        """Returns if the store can be listed; otherwise raises StoreError or StoreUnavailable, naming the remedy."""

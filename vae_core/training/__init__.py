@@ -1,0 +1,1 @@
+"""Drawn cars, data sets and the trainer."""
