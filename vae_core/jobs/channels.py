@@ -1,0 +1,75 @@
+"""What producer and workers call each other by: queues, task names, and the names of hints in Redis."""
+
+from __future__ import annotations
+
+import msgspec
+
+PROTOCOL = "v1"  # in every queue's and key's name, so that old and new workers never misread each other
+
+PLAN_TASK = f"vaejob.{PROTOCOL}.plan"
+PART_TASK = f"vaejob.{PROTOCOL}.part"
+FINISH_TASK = f"vaejob.{PROTOCOL}.finish"
+
+HINT_EXPIRY_S = 24 * 3600
+WORKER_EXPIRY_S = 15
+PARTS_ROLE = "parts"
+CONTROL_ROLE = "control"
+
+
+class WorkerInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """What a living worker says of itself every few seconds.
+
+    processes: how many parts it works on at once. device: of the parts role, empty for control.
+    store: address of the store it serves, without secrets.
+    """
+
+    role: str
+    host: str
+    pid: int
+    processes: int
+    device: str
+    store: str
+    code_version: str
+    started_at: str
+
+
+class Channels:
+    """Queue and key names below one VAEJOB_QUEUE, which two fleets on one Redis must not share."""
+
+    def __init__(self, queue: str) -> None:
+        self.prefix = f"{queue}:{PROTOCOL}"
+        self.control_queue = f"{self.prefix}:control"
+        self.parts_queue = f"{self.prefix}:parts"
+        self.workers = f"{self.prefix}:worker:"
+        self.reconciler_lock = f"{self.prefix}:reconciler"
+
+    def worker(self, role: str, host: str, pid: int) -> str:
+        """Holds a WorkerInfo as JSON while the worker lives."""
+        return f"{self.workers}{role}:{host}:{pid}"
+
+    def lease(self, job_id: str, what: str) -> str:
+        """The claim on a part (`00012`), on planning (`plan`) or on finishing (`finish`); holds the holder's token."""
+        return f"{self.prefix}:lease:{job_id}:{what}"
+
+    def in_flight(self, job_id: str) -> str:
+        """Sorted set of parts that are sent or being worked on, scored by when that claim lapses."""
+        return f"{self.prefix}:flight:{job_id}"
+
+    def committed(self, job_id: str) -> str:
+        """Set of the numbers of committed and given-up parts; complete only with the member COMPLETE in it."""
+        return f"{self.prefix}:committed:{job_id}"
+
+    def progress(self, job_id: str) -> str:
+        """Hash from part number to the items done in it so far."""
+        return f"{self.prefix}:progress:{job_id}"
+
+    def failed_items(self, job_id: str) -> str:
+        """Hash from part number to its listed errors, for the failure rate."""
+        return f"{self.prefix}:failed:{job_id}"
+
+    def cancelled(self, job_id: str) -> str:
+        """Flag: the job's cancellation was asked for."""
+        return f"{self.prefix}:cancelled:{job_id}"
+
+
+COMPLETE = "all"  # in the committed set: it was rebuilt from a listing of the bucket

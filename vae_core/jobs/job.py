@@ -1,0 +1,66 @@
+"""A job as accepted: the content of `job.json`, and of the other small documents beside it."""
+
+from __future__ import annotations
+
+import msgspec
+
+from vae_core.jobs.spec import JobSpec
+
+VERSION = 1
+
+
+class Job(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`job.json`: written once, at acceptance, and never again.
+
+    submitted_at: ISO 8601, UTC. submitted_by: `user@host`, as the submitting machine says it.
+    """
+
+    job_id: str
+    spec: JobSpec
+    submitted_at: str
+    submitted_by: str
+    code_version: str
+    version: int = VERSION
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`plan.json`: how the job was split. Written once; a part is never split anew.
+
+    input_set: the folder below `inputs/` that this plan's input lists lie in, or None where there are no inputs.
+    """
+
+    checkpoint_sha256: str
+    items: int
+    parts: int
+    part_size: int
+    input_set: str | None = None
+    version: int = VERSION
+
+
+class Input(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One line of `inputs/<set>/00000.jsonl`: an object to reconstruct, as it was when the job was planned."""
+
+    key: str
+    tag: str
+    size_bytes: int
+
+
+class Failure(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Why a part was given up or a job failed: a stable code, and one line for people."""
+
+    code: str
+    message: str
+
+
+class End(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`end.json`: how the job ended. Created once; whoever creates it decides.
+
+    state: `succeeded`, `failed` or `cancelled`. errors: items listed in `errors.jsonl`.
+    """
+
+    state: str
+    items: int
+    done: int
+    errors: int
+    failure: Failure | None = None
+    version: int = VERSION

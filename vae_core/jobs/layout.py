@@ -1,0 +1,108 @@
+"""Every key name in the store."""
+
+from __future__ import annotations
+
+import hashlib
+from urllib.parse import quote
+
+OPEN = "open/"
+JOBS = "jobs/"
+CHECKPOINTS = "checkpoints/"
+EXTENSIONS = {"png": "png", "jpeg": "jpg", "webp": "webp"}
+MAX_SEGMENT_BYTES = 200
+MAX_NAME_BYTES = 800
+
+
+def open_key(job_id: str) -> str:
+    """Exists while the job is not finished; written first, deleted last."""
+    return f"{OPEN}{job_id}"
+
+
+def checkpoint_key(sha256: str) -> str:
+    return f"{CHECKPOINTS}{sha256}.safetensors"
+
+
+class JobKeys:
+    """The keys of one job. Names of outputs and side files in records are relative to `root`."""
+
+    def __init__(self, job_id: str) -> None:
+        self.root = f"{JOBS}{job_id}/"
+        self.job = f"{self.root}job.json"
+        self.plan = f"{self.root}plan.json"
+        self.end = f"{self.root}end.json"
+        self.success = f"{self.root}_SUCCESS"
+        self.cancel = f"{self.root}cancel"
+        self.manifest = f"{self.root}manifest.jsonl"
+        self.errors = f"{self.root}errors.jsonl"
+        self.summary = f"{self.root}summary.json"
+        self.grid = f"{self.root}grid.png"
+        self.page = f"{self.root}index.html"
+        self.images = f"{self.root}images/"
+        self.sheets = f"{self.root}sheets/"
+        self.parts = f"{self.root}parts/"
+        self.dead_parts = f"{self.root}dead/"
+        self.all_attempts = f"{self.root}attempts/"
+
+    def inputs(self, input_set: str, part: int) -> str:
+        return f"{self.root}inputs/{input_set}/{part:05d}.jsonl"
+
+    def part(self, part: int) -> str:
+        return f"{self.parts}{part:05d}.json"
+
+    def dead(self, part: int) -> str:
+        return f"{self.dead_parts}{part:05d}.json"
+
+    def attempts(self, part: int) -> str:
+        return f"{self.all_attempts}{part:05d}/"
+
+    def attempt(self, part: int, token: str) -> str:
+        return f"{self.attempts(part)}{token}"
+
+
+def part_of(key: str) -> int | None:
+    """The part that a key such as `…/parts/00012.json` or `…/dead/00012.json` is about, or None for any other name."""
+    name, dot, extension = key.rpartition("/")[2].partition(".")
+    return int(name) if dot and extension == "json" and name.isascii() and name.isdigit() else None
+
+
+def sheet_name(part: int) -> str:
+    """An atlas of a part's images, relative to the job's folder."""
+    return f"sheets/{part:05d}.webp"
+
+
+def fitted_input_name(index: int) -> str:
+    """A fitted input that the contact sheet shows, relative to the job's folder."""
+    return f"sheets/inputs/{index:08d}.png"
+
+
+def sample_name(index: int, image_format: str) -> str:
+    """Output of a sample job, relative to the job's folder."""
+    return f"images/{index:08d}.{EXTENSIONS[image_format]}"
+
+
+def reconstruction_name(source_key: str, image_format: str) -> str:
+    """Output of a reconstruct job for a source key, relative to the job's folder: `images/cars/a.jpg.png`.
+
+    Different keys have different names, and no name is a folder of another: a folder that ends like an output has
+    its last dot encoded. A segment over 200 bytes, a name over 800 or an empty segment becomes a hash of the key.
+    """
+    suffix = f".{EXTENSIONS[image_format]}"
+    *folders, name = source_key.split("/")
+    segments = [_folder(folder, suffix) for folder in folders] + [_segment(name) + suffix]
+    path = "/".join(segments)
+    too_long = len(path) > MAX_NAME_BYTES or any(len(segment) > MAX_SEGMENT_BYTES for segment in segments)
+    if too_long or not name or not all(folders):
+        return f"images/~{hashlib.sha256(source_key.encode()).hexdigest()[:32]}{suffix}"
+    return f"images/{path}"
+
+
+def _segment(text: str) -> str:
+    # `~` marks a hashed name, so it is encoded too; `quote` alone would leave it.
+    return quote(text, safe="").replace("~", "%7E")
+
+
+def _folder(text: str, suffix: str) -> str:
+    if text in {".", ".."}:
+        return text.replace(".", "%2E")
+    encoded = _segment(text)
+    return f"{encoded[: -len(suffix)]}%2E{suffix[1:]}" if encoded.endswith(suffix) else encoded

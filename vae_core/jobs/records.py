@@ -1,0 +1,68 @@
+"""What a part leaves behind: the record that commits it, and the lines that manifests are made of."""
+
+from __future__ import annotations
+
+import msgspec
+
+from vae_core.jobs.job import VERSION
+
+
+class ItemDone(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """One finished item; without `tag`, a line of `manifest.jsonl`.
+
+    key: of the output, relative to the job's folder, and so to the manifest.
+    source, source_tag: the input's key and the tag of the version that was read.
+    psnr: dB against the fitted input over all pixels and channels, peak 255, at most 100. ssim: in [-1, 1].
+    tag: the store's tag of the output when it was written.
+    """
+
+    index: int
+    key: str
+    sha256: str
+    size_bytes: int
+    source: str | None = None
+    source_tag: str | None = None
+    psnr: float | None = None
+    ssim: float | None = None
+    tag: str = ""
+
+
+class ItemError(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """One item that could not be made: a line of `errors.jsonl`. `code` is stable; `message` is one line."""
+
+    index: int
+    code: str
+    message: str
+    source: str | None = None
+
+
+class SideFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A file of a part that is no item: its sheet, or an input fitted for the contact sheet. Key as in ItemDone."""
+
+    key: str
+    sha256: str
+    size_bytes: int
+    tag: str
+
+
+class PartRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`parts/00000.json`: the commit of a part.
+
+    kind: the engine's kind; outputs are the same byte for byte within one.
+    seconds: wall-clock seconds, by stage. attempt: the token of the attempt that committed. worker: `host:pid`.
+    """
+
+    part: int
+    items: tuple[ItemDone, ...]
+    errors: tuple[ItemError, ...]
+    files: tuple[SideFile, ...]
+    kind: str
+    seconds: dict[str, float]
+    attempt: str
+    worker: str
+    version: int = VERSION
+
+
+def manifest_line(item: ItemDone) -> ItemDone:
+    """The item as the manifest shows it: without the store's tag, which two stores give differently."""
+    return msgspec.structs.replace(item, tag="")

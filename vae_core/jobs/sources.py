@@ -1,0 +1,83 @@
+"""Where a reconstruct job's inputs are: parsing a source's address, and whether it is allowed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import PurePosixPath
+from urllib.parse import urlsplit
+
+import msgspec
+
+from vae_core.errors import InvalidValue, SourceNotAllowed
+from vae_core.jobs.checks import shown
+
+_BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,254}")
+LOCAL = "file://"
+S3 = "s3://"
+
+
+class Source(msgspec.Struct, frozen=True):
+    """A place to list inputs from.
+
+    bucket: an S3 bucket, or empty for a local path.
+    path: for S3 a plain key prefix, taken literally (`cars` also covers `cars2/a.jpg`; `cars/` does not);
+        for a local source an absolute path, of a folder or of one file.
+    """
+
+    bucket: str
+    path: str
+
+    @property
+    def is_local(self) -> bool:
+        return not self.bucket
+
+    @property
+    def url(self) -> str:
+        return f"{LOCAL}{self.path}" if self.is_local else f"{S3}{self.bucket}/{self.path}"
+
+
+def parse_source(url: str) -> Source:
+    """The source that `url` names: `s3://bucket/prefix` or `file:///absolute/path`.
+
+    Raises InvalidValue. `#`, `?` and `%` have no meaning of their own: a key is written as it is.
+    """
+    if "\0" in url or len(url) > 2048:
+        raise InvalidValue(f"source {shown(url)!r} is not allowed: at most 2,048 characters, no NUL")
+    if url.startswith(S3):
+        bucket, _, prefix = url[len(S3) :].partition("/")
+        if not _BUCKET.fullmatch(bucket):
+            raise InvalidValue(f"source {shown(url)!r} names no bucket: s3://bucket/prefix")
+        return Source(bucket, prefix)
+    if url.startswith(LOCAL + "/"):
+        path = PurePosixPath(url[len(LOCAL) :])
+        if ".." in path.parts:
+            raise InvalidValue(f"source {shown(url)!r} is not allowed: a path without '..'")
+        return Source("", str(path))
+    raise InvalidValue(f"source {shown(url)!r} is not understood: s3://bucket/prefix or file:///absolute/path")
+
+
+def is_below(path: str, root: str) -> bool:
+    """Whether the absolute `path` is `root` or lies below it, by name alone."""
+    return root == "/" or path == root or path.startswith(root.rstrip("/") + "/")
+
+
+def check_allowed(source: Source, allowed: Sequence[str]) -> None:
+    """Raises SourceNotAllowed unless `source` lies below one of `allowed`.
+
+    allowed: addresses such as `s3://bucket`, `s3://bucket/prefix/`, `file:///data`, or `file:///` for any local path.
+    """
+    for entry in allowed:
+        root = parse_source(entry)
+        if root.bucket != source.bucket:
+            continue
+        if source.path.startswith(root.path) if source.bucket else is_below(source.path, root.path):
+            return
+    what = ", ".join(allowed) or "none"
+    raise SourceNotAllowed(f"source {shown(source.url)} is not allowed: set VAEJOB_SOURCES to permit it (now: {what})")
+
+
+def bucket_of(url: str) -> str | None:
+    """The bucket of an `s3://` address, or None."""
+    parts = urlsplit(url)
+    return parts.netloc if parts.scheme == "s3" else None
