@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
 PROTOCOL = "v1"  # in every queue's and key's name, so that old and new workers never misread each other
@@ -73,3 +75,42 @@ class Channels:
 
 
 COMPLETE = "all"  # in the committed set: it was rebuilt from a listing of the bucket
+
+
+def celery_url(redis_url: str) -> str:
+    """The same Redis as kombu writes it: `unix:///path?db=0` becomes `redis+socket:///path?virtual_host=0`."""
+    if not redis_url.startswith("unix://"):
+        return redis_url
+    path, _, query = redis_url.removeprefix("unix://").partition("?")
+    db = query.partition("db=")[2].partition("&")[0] or "0"
+    return f"redis+socket://{path}?virtual_host={db}"
+
+
+def celery_options(redis_url: str) -> dict[str, Any]:
+    """What every Celery app of the project, the sending and the working ones, agrees on.
+
+    JSON only, no result backend. Queues are reached by name through the anonymous exchange, so that nothing of the
+    routing lies in Redis to be lost.
+    """
+    return {
+        "broker_url": celery_url(redis_url),
+        "broker_connection_retry_on_startup": True,
+        "broker_transport_options": {
+            "socket_timeout": 10,
+            "socket_connect_timeout": 3,
+            "socket_keepalive": True,
+            "health_check_interval": 10,
+            "visibility_timeout": 600,
+            "unacked_restore_interval": 2,
+            "unacked_restore_throttle": 1,
+        },
+        "task_serializer": "json",
+        "accept_content": ["json"],
+        "task_ignore_result": True,
+        "task_store_errors_even_if_ignored": False,
+        "task_create_missing_queues": True,
+        "enable_utc": True,
+        "worker_hijack_root_logger": False,
+        "worker_send_task_events": False,
+        "worker_enable_remote_control": False,
+    }
