@@ -37,7 +37,7 @@ class Store(Protocol):
         """`file:///abs/path` or `s3://bucket/prefix`, without a trailing slash, for people."""
 
     def read(self, key: str, *, max_bytes: int | None = None, if_tag: str | None = None) -> Blob:
-        """Whole content. Raises ObjectMissing, ObjectTooLarge (before the body is read), ObjectChanged (tag differs)."""
+        """Whole content. Raises ObjectMissing, ObjectTooLarge (before the body is read), ObjectChanged (other tag)."""
 
     def stat(self, key: str) -> StoredObject | None:
         """Size and tag, or None where no such object is."""

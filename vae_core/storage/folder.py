@@ -1,0 +1,243 @@
+"""A store in a local folder: one file per object, written beside and moved into place."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+
+from vae_core.errors import InvalidValue, ObjectChanged, ObjectMissing, ObjectTooLarge, StoreError, StoreUnavailable
+from vae_core.storage import drafts, tree
+from vae_core.storage.base import Blob, StoredObject
+from vae_core.storage.keys import TEMPORARY, encoded, folder_segments
+
+_TRIES = 50
+_READ_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+
+class FolderStore:
+    """Objects as files below a root; see `Store` for what each method promises.
+
+    A tag is the modification time in nanoseconds and the size. Writes set that time themselves, always later than the
+    one they replace, so that two writes of equal size within one clock tick differ. Someone who edits a file
+    in place and restores its time and size is not noticed.
+
+    `create` is on the disk before it returns (fsync of file and folder); `write` is left to the system, as what it
+    wrote is compared with the records at the end. Links below the root are never followed. Keys with an
+    empty, `.` or `..` segment, names over the file system's limit, and a name that is both object and folder
+    (`a` and `a/b`) cannot be held; a file system that ignores case cannot tell `A` from `a`.
+
+    root: absolute. create_root: make it on the first write; otherwise a missing root is a StoreError.
+    """
+
+    def __init__(self, root: str, *, create_root: bool = True) -> None:
+        self._root = os.path.realpath(root)
+        self._create_root = create_root
+        self._swept = False
+
+    def __repr__(self) -> str:
+        return f"FolderStore({self.url!r})"
+
+    @property
+    def url(self) -> str:
+        # Only what reading the address back would misread is escaped: it is there for people.
+        return "file://" + self._root.replace("%", "%25")
+
+    def read(self, key: str, *, max_bytes: int | None = None, if_tag: str | None = None) -> Blob:
+        for _ in range(_TRIES):
+            blob = self._read_once(key, max_bytes, if_tag)
+            if blob is not None:
+                return blob
+        raise StoreUnavailable(f"{self.url}: key {key!r} keeps changing while it is read; try again once complete")
+
+    def stat(self, key: str) -> StoredObject | None:
+        *above, name = folder_segments(key, self.url)
+        try:
+            with tree.disk_errors(self.url, f"key {key!r}"), self._opened(above) as parent:
+                tree.refuse_link(name, parent, self.url)
+                status = os.stat(name, dir_fd=parent, follow_symlinks=False)
+        except tree.ABSENT:
+            return None
+        return StoredObject(key, status.st_size, tree.tag_of(status)) if stat.S_ISREG(status.st_mode) else None
+
+    def write(self, key: str, data: bytes, *, content_type: str | None = None) -> str:
+        del content_type  # A file has no place for it; readers go by the extension.
+        *above, name = folder_segments(key, self.url)
+        for _ in range(_TRIES):
+            # Not found: a delete pruned the folder between our making it and our using it.
+            with suppress(FileNotFoundError), self._writing(key, above) as (parent, temporary):
+                later_ns = _modified_ns(name, parent) + 1
+                with drafts.draft(temporary, data, sync=False, not_before_ns=later_ns) as ready:
+                    drafts.replace(ready, name, parent)
+                    return ready.tag
+        raise self._lost_race(key)
+
+    def create(self, key: str, data: bytes, *, content_type: str | None = None) -> bool:
+        del content_type
+        *above, name = folder_segments(key, self.url)
+        for _ in range(_TRIES):
+            with suppress(FileNotFoundError):
+                if self._create_once(key, above, name, data):
+                    return True
+                try:
+                    return self.read(key, max_bytes=len(data)).data == data
+                except ObjectTooLarge:
+                    return False
+                except ObjectMissing:
+                    self._refuse_folder(key, above, name)  # Otherwise it was deleted meanwhile: once more.
+        raise self._lost_race(key)
+
+    def delete(self, keys: Iterable[str]) -> None:
+        for key in keys:
+            *above, name = folder_segments(key, self.url)
+            with suppress(*tree.ABSENT), tree.disk_errors(self.url, f"key {key!r}"):
+                with self._opened(above) as parent:
+                    if not tree.is_folder(name, parent):
+                        os.unlink(name, dir_fd=parent)
+                self._prune(above)
+
+    def list(self, prefix: str = "") -> Iterator[StoredObject]:
+        above, slash, start = prefix.rpartition("/")
+        segments = folder_segments(above, self.url) if slash else []
+        return self._listed(segments, encoded(start, self.url) if start else b"")
+
+    def list_folders(self, prefix: str = "") -> Iterator[str]:
+        if prefix and not prefix.endswith("/"):
+            raise InvalidValue(f"prefix {prefix!r} does not end in '/': expected '' or 'folder/'")
+        segments = folder_segments(prefix[:-1], self.url) if prefix else []
+        return self._listed_folders(segments, prefix)
+
+    def check(self) -> None:
+        try:
+            with tree.disk_errors(self.url, "the folder"), self._opened([]) as root, os.scandir(root):
+                return
+        except NotADirectoryError as exc:
+            raise StoreError(f"{self.url}: this is no folder; expected one, or a path where one can be made") from exc
+        except FileNotFoundError:
+            pass
+        nearest = next(parent for parent in Path(self._root).parents if parent.exists())
+        if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
+            raise StoreError(f"{self.url}: no such folder, and none can be made in {nearest}; make it yourself")
+
+    def _lost_race(self, key: str) -> StoreUnavailable:
+        return StoreUnavailable(f"{self.url}: key {key!r}: its folder is removed as fast as it is made; try again")
+
+    @contextmanager
+    def _opened(self, segments: Sequence[bytes]) -> Iterator[int]:
+        if not self._create_root and not Path(self._root).exists():
+            raise StoreError(f"{self.url}: there is no such folder; expected one that exists")
+        with tree.folder(self._root, segments, self.url) as parent:
+            yield parent
+
+    @contextmanager
+    def _writing(self, key: str, segments: Sequence[bytes]) -> Iterator[tuple[int, int]]:
+        """The object's folder and the one for drafts, both made if need be. Only FileNotFoundError stays as it is."""
+        try:
+            with tree.disk_errors(self.url, f"key {key!r}"), ExitStack() as stack:
+                if not self._create_root:
+                    stack.enter_context(self._opened([]))
+                drafts_at = [TEMPORARY.encode()]
+                temporary = stack.enter_context(tree.folder(self._root, drafts_at, self.url, create=True))
+                if not self._swept:
+                    self._swept = True
+                    drafts.sweep(temporary)
+                yield stack.enter_context(tree.folder(self._root, segments, self.url, create=True)), temporary
+        except NotADirectoryError as exc:
+            raise tree.translated(exc, self.url, f"key {key!r}") from exc
+
+    def _create_once(self, key: str, above: Sequence[bytes], name: bytes, data: bytes) -> bool:
+        with self._writing(key, above) as (parent, temporary), drafts.draft(temporary, data, sync=True) as ready:
+            if not drafts.place_new(ready, name, parent):
+                return False
+            os.fsync(parent)
+            return True
+
+    def _refuse_folder(self, key: str, above: Sequence[bytes], name: bytes) -> None:
+        with suppress(*tree.ABSENT), self._opened(above) as parent:
+            if tree.is_folder(name, parent):
+                raise StoreError(f"{self.url}: key {key!r}: a folder has this name, so no object can; use another key")
+
+    def _prune(self, segments: Sequence[bytes]) -> None:
+        """Remove the folders that a deletion left empty, from the innermost up, but never the root."""
+        for depth in range(len(segments), 0, -1):
+            try:
+                with tree.folder(self._root, segments[: depth - 1], self.url) as parent:
+                    os.rmdir(segments[depth - 1], dir_fd=parent)
+            except OSError:
+                return  # Not empty, already gone, or not ours to remove: an empty folder does no harm.
+
+    def _read_once(self, key: str, max_bytes: int | None, if_tag: str | None) -> Blob | None:
+        """One try; None if the file changed while it was read."""
+        *above, name = folder_segments(key, self.url)
+        try:
+            with (
+                tree.disk_errors(self.url, f"key {key!r}"),
+                self._opened(above) as parent,
+                open(_open_file(name, parent, self.url), "rb", buffering=0) as file,
+            ):
+                before = os.fstat(file.fileno())
+                self._refuse_unfit(key, before, max_bytes, if_tag)
+                data = _read_up_to(file.fileno(), before.st_size + 1)
+                after = os.fstat(file.fileno())
+        except tree.ABSENT as exc:
+            raise ObjectMissing(f"{self.url}: no object has key {key!r}") from exc
+        tag = tree.tag_of(before)
+        return Blob(data, tag) if len(data) == before.st_size and tree.tag_of(after) == tag else None
+
+    def _refuse_unfit(self, key: str, status: os.stat_result, max_bytes: int | None, if_tag: str | None) -> None:
+        if not stat.S_ISREG(status.st_mode):
+            raise ObjectMissing(f"{self.url}: key {key!r} names no object but a folder or a special file")
+        if if_tag is not None and tree.tag_of(status) != if_tag:
+            raise ObjectChanged(f"{self.url}: key {key!r} was replaced: its tag is {tree.tag_of(status)}, not {if_tag}")
+        if max_bytes is not None and status.st_size > max_bytes:
+            raise ObjectTooLarge(f"{self.url}: key {key!r} has {status.st_size:,} bytes; at most {max_bytes:,} allowed")
+
+    def _listed(self, segments: Sequence[bytes], start: bytes) -> Iterator[StoredObject]:
+        base = b"".join(segment + b"/" for segment in segments)
+        with ExitStack() as stack:
+            try:
+                with tree.disk_errors(self.url, f"folder {base.decode()!r}"):
+                    parent = stack.enter_context(self._opened(segments))
+            except tree.ABSENT:
+                return
+            yield from tree.walk(parent, base, self.url, start=start)
+
+    def _listed_folders(self, segments: Sequence[bytes], prefix: str) -> Iterator[str]:
+        try:
+            with tree.disk_errors(self.url, f"folder {prefix!r}"), self._opened(segments) as parent:
+                listed = tree.names(parent, f"{self.url}/{prefix}", top=not prefix)
+                # Sorted with their slash for `list`; without it the order may differ (`a-b` and `a`).
+                below = sorted(name[:-1] for name in listed if name.endswith(b"/"))
+                found = [name.decode() for name in below if tree.holds_object(parent, name)]
+        except tree.ABSENT:
+            return
+        yield from found
+
+
+def _open_file(name: bytes, parent: int, url: str) -> int:
+    """A descriptor of a file that is no link; opening does not wait, should it be a pipe."""
+    try:
+        return os.open(name, _READ_FLAGS, dir_fd=parent)
+    except OSError as exc:
+        if exc.errno == errno.ELOOP:
+            tree.refuse_link(name, parent, url)
+        raise
+
+
+def _read_up_to(fd: int, limit: int) -> bytes:
+    chunks: list[bytes] = []
+    while limit > 0 and (chunk := os.read(fd, min(limit, 1 << 24))):
+        chunks.append(chunk)
+        limit -= len(chunk)
+    return b"".join(chunks)
+
+
+def _modified_ns(name: bytes, parent: int) -> int:
+    """The modification time of what has this name now; 0 if nothing has."""
+    try:
+        return os.stat(name, dir_fd=parent, follow_symlinks=False).st_mtime_ns
+    except FileNotFoundError:
+        return 0

@@ -1,0 +1,56 @@
+"""Listing a bucket page by page, as a stream, with each page retried by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from vae_core.errors import StoreError
+from vae_core.storage.base import StoredObject
+from vae_core.storage.s3_client import S3Connection
+
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
+    from types_boto3_s3.type_defs import ListObjectsV2OutputTypeDef
+
+
+def _pages(connection: S3Connection, query: dict[str, str], what: str) -> Iterator[ListObjectsV2OutputTypeDef]:
+    """Pages of up to 1,000 entries. botocore asks for encoded names and decodes them, so any key survives the XML."""
+    place: dict[str, str] = {}
+    while True:
+        request: dict[str, Any] = {**query, **place}
+
+        def operation(client: S3Client, request: dict[str, Any] = request) -> ListObjectsV2OutputTypeDef:
+            return client.list_objects_v2(**request)
+
+        page = connection.call(what, operation)
+        yield page
+        if not page.get("IsTruncated"):
+            return
+        place = {"ContinuationToken": page["NextContinuationToken"]}
+
+
+def objects(connection: S3Connection, bucket: str, root: str, prefix: str, url: str) -> Iterator[StoredObject]:
+    """Objects whose full name starts with `root + prefix`, keys without `root`, in ascending order of their bytes.
+
+    Raises StoreError for a server that lists in another order (S3 directory buckets do): callers merge by it.
+    """
+    query = {"Bucket": bucket, "Prefix": root + prefix}
+    last = b""
+    for page in _pages(connection, query, f"listing {prefix!r}"):
+        for entry in page.get("Contents", []):
+            key = entry["Key"].removeprefix(root)
+            if not key:
+                continue
+            if key.encode() <= last:
+                raise StoreError(f"{url}: the server lists {key!r} out of order; use a general purpose bucket")
+            last = key.encode()
+            yield StoredObject(key, entry["Size"], entry["ETag"].removeprefix("W/").strip('"'))
+
+
+def folder_names(connection: S3Connection, bucket: str, prefix: str, url: str) -> Iterator[str]:
+    """Names of the folders directly below `prefix` (full, `""` or ending in `/`), ascending."""
+    query = {"Bucket": bucket, "Prefix": prefix, "Delimiter": "/"}
+    for page in _pages(connection, query, f"listing the folders of {url}"):
+        for entry in page.get("CommonPrefixes", []):
+            yield entry["Prefix"].removeprefix(prefix).removesuffix("/")
