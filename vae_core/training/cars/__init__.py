@@ -1,0 +1,1 @@
+"""Procedural drawings of cars in three-quarter front view, made to train and to test the model."""

@@ -1,0 +1,130 @@
+"""Many drawings at once: as a stream in order, as one array, or as a folder of PNG files with a table of parameters."""
+
+from __future__ import annotations
+
+import csv
+import io
+import multiprocessing
+import os
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from vae_core.errors import InvalidValue
+from vae_core.training.cars.draw import MAX_KEY, MAX_SIZE, MIN_SIZE, check_number, draw_car
+from vae_core.training.cars.params import CarParams
+from vae_core.training.cars.population import draw_params
+
+TABLE = "cars.csv"
+MAX_COUNT = 1_000_000  # six digits in a file name
+_CHUNK = 16
+
+Drawing = tuple[int, NDArray[np.uint8], CarParams]
+
+
+def _draw_one(seed: int, size: int, index: int) -> Drawing:
+    """One drawing with its index; at the top level, so that a spawned process can import it."""
+    image, params = draw_car(seed, index, size)
+    return index, image, params
+
+
+def draw_many(seed: int, start: int, count: int, size: int = 128, processes: int = 1) -> Iterator[Drawing]:
+    """Index, image (size, size, 3) uint8 and parameters of cars start to start + count - 1, in this order.
+
+    processes: 1 draws here; more are spawned, each given whole chunks, and what they draw is the same. Leaving the
+    iterator early ends them. Raises InvalidValue at once for a number out of its range.
+    """
+    check_number("seed", seed, 0, MAX_KEY)
+    check_number("start", start, 0, MAX_KEY)
+    check_number("count", count, 0, MAX_KEY - start)
+    return _drawn(seed, range(start, start + count), size, processes)
+
+
+def _drawn(seed: int, indices: range | list[int], size: int, processes: int) -> Iterator[Drawing]:
+    """The drawings of these indices, in this order."""
+    check_number("size", size, MIN_SIZE, MAX_SIZE)
+    check_number("processes", processes, 1, 1024)
+    return _stream(partial(_draw_one, seed, size), indices, processes)
+
+
+def _stream(draw: partial[Drawing], indices: range | list[int], processes: int) -> Iterator[Drawing]:
+    """Apart from `_drawn`, so that a refusal comes with the call and not with the first image."""
+    if processes == 1 or len(indices) <= _CHUNK:
+        yield from map(draw, indices)
+        return
+    with multiprocessing.get_context("spawn").Pool(processes) as pool:
+        yield from pool.imap(draw, indices, chunksize=_CHUNK)
+
+
+def draw_array(seed: int, start: int, count: int, size: int = 128, processes: int = 1) -> NDArray[np.uint8]:
+    """Cars start to start + count - 1 as one array (count, size, size, 3), uint8 RGB.
+
+    It needs count x size x size x 3 bytes: 49 kB a car at 128 pixels. Raises as `draw_many` does.
+    """
+    drawings = draw_many(seed, start, count, size, processes)
+    images = np.empty((count, size, size, 3), dtype=np.uint8)
+    for index, image, _ in drawings:
+        images[index - start] = image
+    return images
+
+
+def write_cars(out_dir: Path, seed: int, count: int, size: int = 128, processes: int = 1) -> int:
+    """Write `000000.png` and so on for cars 0 to count - 1, and `cars.csv` with their parameters.
+
+    Returns how many images were drawn, which leaves out those that were there.
+    Each file appears whole or not at all. Images already there are kept when the folder's table has this seed, so an
+    interrupted run goes on where it stopped; the table is therefore written first, and holds the size as its last
+    column. Raises InvalidValue for a number out of its range, or a folder that holds cars of another seed or size.
+    """
+    check_number("seed", seed, 0, MAX_KEY)
+    check_number("count", count, 1, MAX_COUNT)
+    check_number("size", size, MIN_SIZE, MAX_SIZE)
+    out_dir.mkdir(parents=True, exist_ok=True)
+    _refuse_other_cars(out_dir / TABLE, seed, size)
+    _write_whole(out_dir / TABLE, _table(seed, count, size))
+    missing = [index for index in range(count) if not (out_dir / f"{index:06d}.png").exists()]
+    for index, image, _ in _drawn(seed, missing, size, processes):
+        encoded = io.BytesIO()
+        Image.fromarray(image).save(encoded, format="PNG", compress_level=6)
+        _write_whole(out_dir / f"{index:06d}.png", encoded.getvalue())
+    return len(missing)
+
+
+def _refuse_other_cars(table: Path, seed: int, size: int) -> None:
+    """Raise InvalidValue if the folder was begun with another seed or size."""
+    if not table.exists():
+        return
+    with table.open(newline="", encoding="utf-8") as lines:
+        row = next(csv.DictReader(lines), None)
+    found = None if row is None else (row.get("seed"), row.get("size_px"))
+    if found is not None and found != (str(seed), str(size)):
+        raise InvalidValue(
+            f"out_dir {str(table.parent)!r} holds cars of seed {found[0]} and size {found[1]}, not of seed {seed} and "
+            f"size {size}: give an empty folder, or the one that this run began"
+        )
+
+
+def _table(seed: int, count: int, size: int) -> bytes:
+    """The parameters of cars 0 to count - 1 as CSV with a header; drawn again here, which takes no rendering."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow([*CarParams.__struct_fields__, "size_px"])
+    for index in range(count):
+        params = draw_params(seed, index)
+        writer.writerow([*msgspec.structs.astuple(params), size])
+    return text.getvalue().encode()
+
+
+def _write_whole(path: Path, data: bytes) -> None:
+    """Write beside the file, then rename over it."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        beside.write_bytes(data)
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
