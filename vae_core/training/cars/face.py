@@ -6,7 +6,7 @@ import numpy as np
 
 from vae_core.training.cars.body import Body
 from vae_core.training.cars.camera import Points
-from vae_core.training.cars.raster import Canvas, between_points, rounded
+from vae_core.training.cars.raster import Canvas, between_points, darker, rounded
 
 _BLACK = (0.055, 0.055, 0.06)
 _CHROME = (0.78, 0.79, 0.81)
@@ -130,13 +130,16 @@ def _draw_lamp(canvas: Canvas, body: Body, side: float) -> None:
         _patch(canvas, body, points, colour, alpha)
 
     place(np.array([0.5, 0.0]) + (outline - np.array([0.5, 0.0])) * 1.05, (0.10, 0.10, 0.11))
-    place(np.array([0.5, 0.0]) + (outline - np.array([0.5, 0.0])) * 0.94, (0.62, 0.64, 0.67))
+    place(
+        np.array([0.5, 0.0]) + (outline - np.array([0.5, 0.0])) * 0.94,
+        darker((0.62, 0.64, 0.67), 0.72 + 0.4 * params.chrome),
+    )
     place(np.array([0.5, 0.1]) + (outline - np.array([0.5, 0.0])) * np.array([0.8, 0.45]), (0.86, 0.88, 0.90))
     angle = np.linspace(0, 2 * np.pi, 14)
     squeeze = params.lamp_height_m / params.lamp_width_m
-    for centre, size in ((0.34, 0.27), (0.66, 0.25)):
+    for centre, size in ((0.36, 0.26), (0.66, 0.20)):
         ring = np.stack([centre + size * squeeze * np.cos(angle), 0.0 + size * np.sin(angle)], axis=-1)
-        place(ring, (0.30, 0.31, 0.33))
+        place(ring, (0.38, 0.39, 0.42))
         place(np.array([centre, 0.04]) + (ring - np.array([centre, 0.0])) * 0.6, (0.95, 0.96, 0.97))
     if params.indicators:
         place(np.array([[0.82, -0.15], [0.92, -0.1], [0.96, 0.3], [0.84, 0.3]]), (0.86, 0.52, 0.22), 0.8)
@@ -165,8 +168,15 @@ def _draw_plate(canvas: Canvas, body: Body) -> None:
         ((0.90, 0.90, 0.89), (0.2, 0.2, 0.2)) if params.plate == "white" else ((0.10, 0.10, 0.11), (0.75, 0.75, 0.75))
     )
     canvas.polygon(_plate_corners(body, 0.25, z, 0.055), ground)
-    for letter in np.linspace(-0.17, 0.17, 6):
-        canvas.polygon(_plate_corners(body, 0.014, z, 0.028, float(letter)), ink, 0.6)
+    for letter, half in (
+        (-0.165, 0.022),
+        (-0.105, 0.014),
+        (-0.02, 0.024),
+        (0.055, 0.014),
+        (0.11, 0.022),
+        (0.17, 0.012),
+    ):
+        canvas.polygon(_plate_corners(body, half, z, 0.026, letter), ink, 0.45)
 
 
 def _plate_corners(body: Body, half: float, z: float, half_height: float, middle: float = 0.0) -> Points:

@@ -106,13 +106,12 @@ def far_wheels(body: Body) -> list[Wheel]:
 
 
 def draw_arch(canvas: Canvas, body: Body, wheel: Wheel, lip: tuple[float, float, float] | None) -> None:
-    """The dark opening round a wheel, with a lip of the given colour round it if any."""
+    """The dark opening round a wheel, with a lip of the given colour round it, or the shade of a pressed edge."""
     angle = np.linspace(-0.15 * np.pi, 1.15 * np.pi, 36)
-    for grow, colour in ((1.24, lip), (1.10, _DARK)):
-        if colour is None:
-            continue
+    rim = (1.17, _DARK, 0.22) if lip is None else (1.24, lip, 1.0)
+    for grow, colour, alpha in (rim, (1.10, _DARK, 1.0)):
         radius = wheel.radius * grow
         x = wheel.centre[0] + radius * np.cos(angle)
         low = body.bottom_z(x)
         z = np.maximum(wheel.centre[2] + 0.01 + radius * np.sin(angle), low)
-        canvas.polygon(body.on_side(np.stack([x, z], axis=-1)), colour)
+        canvas.polygon(body.on_side(np.stack([x, z], axis=-1)), colour, alpha)
