@@ -12,7 +12,7 @@ from pathlib import Path
 from vae_core.errors import InvalidValue, ObjectChanged, ObjectMissing, ObjectTooLarge, StoreError, StoreUnavailable
 from vae_core.storage import drafts, tree
 from vae_core.storage.base import Blob, StoredObject
-from vae_core.storage.keys import TEMPORARY, encoded, folder_segments
+from vae_core.storage.keys import TEMPORARY, encoded, folder_segments, shown
 
 _TRIES = 50
 _READ_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -51,12 +51,12 @@ class FolderStore:
             blob = self._read_once(key, max_bytes, if_tag)
             if blob is not None:
                 return blob
-        raise StoreUnavailable(f"{self.url}: key {key!r} keeps changing while it is read; try again once complete")
+        raise StoreUnavailable(f"{self.url}: key {shown(key)} keeps changing while it is read; try again once complete")
 
     def stat(self, key: str) -> StoredObject | None:
         *above, name = folder_segments(key, self.url)
         try:
-            with tree.disk_errors(self.url, f"key {key!r}"), self._opened(above) as parent:
+            with tree.disk_errors(self.url, f"key {shown(key)}"), self._opened(above) as parent:
                 tree.refuse_link(name, parent, self.url)
                 status = os.stat(name, dir_fd=parent, follow_symlinks=False)
         except tree.ABSENT:
@@ -93,7 +93,7 @@ class FolderStore:
     def delete(self, keys: Iterable[str]) -> None:
         for key in keys:
             *above, name = folder_segments(key, self.url)
-            with suppress(*tree.ABSENT), tree.disk_errors(self.url, f"key {key!r}"):
+            with suppress(*tree.ABSENT), tree.disk_errors(self.url, f"key {shown(key)}"):
                 with self._opened(above) as parent:
                     if not tree.is_folder(name, parent):
                         os.unlink(name, dir_fd=parent)
@@ -123,7 +123,7 @@ class FolderStore:
             raise StoreError(f"{self.url}: no such folder, and none can be made in {nearest}; make it yourself")
 
     def _lost_race(self, key: str) -> StoreUnavailable:
-        return StoreUnavailable(f"{self.url}: key {key!r}: its folder is removed as fast as it is made; try again")
+        return StoreUnavailable(f"{self.url}: key {shown(key)}: its folder is removed as fast as it is made; try again")
 
     @contextmanager
     def _opened(self, segments: Sequence[bytes]) -> Iterator[int]:
@@ -136,7 +136,7 @@ class FolderStore:
     def _writing(self, key: str, segments: Sequence[bytes]) -> Iterator[tuple[int, int]]:
         """The object's folder and the one for drafts, both made if need be. Only FileNotFoundError stays as it is."""
         try:
-            with tree.disk_errors(self.url, f"key {key!r}"), ExitStack() as stack:
+            with tree.disk_errors(self.url, f"key {shown(key)}"), ExitStack() as stack:
                 if not self._create_root:
                     stack.enter_context(self._opened([]))
                 drafts_at = [TEMPORARY.encode()]
@@ -146,7 +146,7 @@ class FolderStore:
                     drafts.sweep(temporary)
                 yield stack.enter_context(tree.folder(self._root, segments, self.url, create=True)), temporary
         except NotADirectoryError as exc:
-            raise tree.translated(exc, self.url, f"key {key!r}") from exc
+            raise tree.translated(exc, self.url, f"key {shown(key)}") from exc
 
     def _create_once(self, key: str, above: Sequence[bytes], name: bytes, data: bytes) -> bool:
         with self._writing(key, above) as (parent, temporary), drafts.draft(temporary, data, sync=True) as ready:
@@ -158,7 +158,9 @@ class FolderStore:
     def _refuse_folder(self, key: str, above: Sequence[bytes], name: bytes) -> None:
         with suppress(*tree.ABSENT), self._opened(above) as parent:
             if tree.is_folder(name, parent):
-                raise StoreError(f"{self.url}: key {key!r}: a folder has this name, so no object can; use another key")
+                raise StoreError(
+                    f"{self.url}: key {shown(key)}: a folder has this name, so no object can; use another key"
+                )
 
     def _prune(self, segments: Sequence[bytes]) -> None:
         """Remove the folders that a deletion left empty, from the innermost up, but never the root."""
@@ -174,7 +176,7 @@ class FolderStore:
         *above, name = folder_segments(key, self.url)
         try:
             with (
-                tree.disk_errors(self.url, f"key {key!r}"),
+                tree.disk_errors(self.url, f"key {shown(key)}"),
                 self._opened(above) as parent,
                 open(_open_file(name, parent, self.url), "rb", buffering=0) as file,
             ):
@@ -183,17 +185,21 @@ class FolderStore:
                 data = _read_up_to(file.fileno(), before.st_size + 1)
                 after = os.fstat(file.fileno())
         except tree.ABSENT as exc:
-            raise ObjectMissing(f"{self.url}: no object has key {key!r}") from exc
+            raise ObjectMissing(f"{self.url}: no object has key {shown(key)}") from exc
         tag = tree.tag_of(before)
         return Blob(data, tag) if len(data) == before.st_size and tree.tag_of(after) == tag else None
 
     def _refuse_unfit(self, key: str, status: os.stat_result, max_bytes: int | None, if_tag: str | None) -> None:
         if not stat.S_ISREG(status.st_mode):
-            raise ObjectMissing(f"{self.url}: key {key!r} names no object but a folder or a special file")
+            raise ObjectMissing(f"{self.url}: key {shown(key)} names no object but a folder or a special file")
         if if_tag is not None and tree.tag_of(status) != if_tag:
-            raise ObjectChanged(f"{self.url}: key {key!r} was replaced: its tag is {tree.tag_of(status)}, not {if_tag}")
+            raise ObjectChanged(
+                f"{self.url}: key {shown(key)} was replaced: its tag is {tree.tag_of(status)}, not {if_tag}"
+            )
         if max_bytes is not None and status.st_size > max_bytes:
-            raise ObjectTooLarge(f"{self.url}: key {key!r} has {status.st_size:,} bytes; at most {max_bytes:,} allowed")
+            raise ObjectTooLarge(
+                f"{self.url}: key {shown(key)} has {status.st_size:,} bytes; at most {max_bytes:,} allowed"
+            )
 
     def _listed(self, segments: Sequence[bytes], start: bytes) -> Iterator[StoredObject]:
         base = b"".join(segment + b"/" for segment in segments)

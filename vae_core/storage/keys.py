@@ -8,6 +8,12 @@ TEMPORARY = ".tmp"
 """The folder directly below a folder store's root that holds writes under way. Never listed, never a key."""
 
 _MAX_S3_KEY_BYTES = 1024
+_SHOWN = 100
+
+
+def shown(key: str) -> str:
+    """The key for an error text: quoted, and cut where it is long."""
+    return repr(key) if len(key) <= _SHOWN else f"{key[:_SHOWN]!r}..."
 
 
 def encoded(key: str, url: str) -> bytes:
@@ -15,11 +21,11 @@ def encoded(key: str, url: str) -> bytes:
     if not key:
         raise StoreError(f"{url}: a key is empty; expected at least one character")
     if "\0" in key:
-        raise StoreError(f"{url}: key {key!r} holds a NUL character; no store can keep it")
+        raise StoreError(f"{url}: key {shown(key)} holds a NUL character; no store can keep it")
     try:
         return key.encode("utf-8")
     except UnicodeEncodeError as exc:
-        raise StoreError(f"{url}: key {key!r} is not valid Unicode; expected text that UTF-8 can hold") from exc
+        raise StoreError(f"{url}: key {shown(key)} is not valid Unicode; expected text that UTF-8 can hold") from exc
 
 
 def folder_segments(key: str, url: str) -> list[bytes]:
@@ -32,11 +38,13 @@ def folder_segments(key: str, url: str) -> list[bytes]:
     for segment in segments:
         if segment in (b"", b".", b".."):
             raise StoreError(
-                f"{url}: key {key!r} does not name a file below the folder; "
+                f"{url}: key {shown(key)} does not name a file below the folder; "
                 "expected segments that are neither empty nor '.' nor '..', with one '/' between them"
             )
     if segments[0] == TEMPORARY.encode():
-        raise StoreError(f"{url}: key {key!r} lies in {TEMPORARY}/, which the store keeps for itself; use another name")
+        raise StoreError(
+            f"{url}: key {shown(key)} lies in {TEMPORARY}/, which the store keeps for itself; use another name"
+        )
     return segments
 
 
@@ -47,7 +55,5 @@ def bucket_key(root: str, key: str, url: str) -> str:
     """
     size = len(encoded(key, url)) + len(root.encode("utf-8"))
     if size > _MAX_S3_KEY_BYTES:
-        raise StoreError(
-            f"{url}: key {key[:60]!r}... has {size:,} bytes with its prefix; S3 allows {_MAX_S3_KEY_BYTES}"
-        )
+        raise StoreError(f"{url}: key {shown(key)} has {size:,} bytes with its prefix; S3 allows {_MAX_S3_KEY_BYTES}")
     return root + key

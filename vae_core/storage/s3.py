@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from itertools import islice
@@ -12,7 +13,7 @@ from botocore.exceptions import ClientError
 
 from vae_core.errors import InvalidValue, ObjectChanged, ObjectMissing, ObjectTooLarge, StoreError, StoreUnavailable
 from vae_core.storage.base import Blob, StoredObject
-from vae_core.storage.keys import bucket_key
+from vae_core.storage.keys import bucket_key, shown
 from vae_core.storage.s3_client import S3Connection, S3Options
 from vae_core.storage.s3_deletion import delete_batch
 from vae_core.storage.s3_errors import answer_of
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 _CREATE_TRIES = 5
 _DELETE_BATCH = 1000
+_SETTLE_S = 0.1
 
 
 class _Conditional(enum.Enum):
@@ -40,8 +42,9 @@ class S3Store:
 
     `create` relies on `If-None-Match: *` where the server keeps it, and finds out with its first object: having
     created it, it asks to create it again with the same bytes. Refused (412): one request is enough from now on.
-    Done once more, or 501: the server would overwrite, so each `create` looks first and reads back afterwards. Then two
-    callers at the same moment may both be told True, never none of them, and the bytes of one stay.
+    Done once more, or 501: the server would overwrite, so each `create` looks, puts, waits twice as long as that took,
+    and reads back (Fischer's algorithm): of several at the same moment the last to put stays and is told True. One
+    that took longer than another's wait can still overwrite that one's object; plain puts allow no better.
     The test leaves nothing behind but, in a bucket that keeps versions on such a server, a second equal version.
 
     An object named exactly like the prefix with its slash (a folder marker of a console) is not listed.
@@ -76,15 +79,15 @@ class S3Store:
             except ClientError as exc:
                 code, status, _ = answer_of(exc)
                 if status == 404 and code != "NoSuchBucket":
-                    raise ObjectMissing(f"{self.url}: no object has key {key!r}") from exc
+                    raise ObjectMissing(f"{self.url}: no object has key {shown(key)}") from exc
                 if status == 412:
-                    raise ObjectChanged(f"{self.url}: key {key!r} was replaced: its tag is not {if_tag}") from exc
+                    raise ObjectChanged(f"{self.url}: key {shown(key)} was replaced: its tag is not {if_tag}") from exc
                 raise
             # Closing a body that was not read to its end drops the connection, and the rest is never sent.
             with closing(answer["Body"]):
                 return self._received(key, answer, max_bytes, if_tag)
 
-        return self._connection.call(f"key {key!r}", operation)
+        return self._connection.call(f"key {shown(key)}", operation)
 
     def stat(self, key: str) -> StoredObject | None:
         name = bucket_key(self._root, key, self.url)
@@ -96,9 +99,9 @@ class S3Store:
                 if answer_of(exc).status == 404:
                     return None
                 raise
-            return StoredObject(key, answer["ContentLength"], _tag(answer["ETag"]))
+            return StoredObject(key, answer["ContentLength"], _tag(answer.get("ETag", "")))
 
-        found = self._connection.call(f"key {key!r}", operation)
+        found = self._connection.call(f"key {shown(key)}", operation)
         if found is None:
             self._require_bucket()
         return found
@@ -108,12 +111,13 @@ class S3Store:
         kind = content_type or "application/octet-stream"
 
         def operation(client: S3Client) -> str:
-            return client.put_object(Bucket=self._bucket, Key=name, Body=data, ContentType=kind)["ETag"]
+            return client.put_object(Bucket=self._bucket, Key=name, Body=data, ContentType=kind).get("ETag", "")
 
-        return _tag(self._connection.call(f"key {key!r}", operation))
+        return _tag(self._connection.call(f"key {shown(key)}", operation))
 
     def create(self, key: str, data: bytes, *, content_type: str | None = None) -> bool:
         for _ in range(_CREATE_TRIES):
+            began = time.monotonic()
             if self._conditional is not _Conditional.KEPT and (same := self._holds(key, data)) is not None:
                 return same
             created = self._put_new(key, data, content_type)
@@ -121,10 +125,12 @@ class S3Store:
                 self._find_out(key, data, content_type)
             if created and self._conditional is _Conditional.KEPT:
                 return True
+            if created:
+                time.sleep(_SETTLE_S + 2 * (time.monotonic() - began))
             if (same := self._holds(key, data)) is not None:
                 return same
             # Someone deleted it between our two requests: once more.
-        raise StoreUnavailable(f"{self.url}: key {key!r} is deleted as fast as it is created; try again later")
+        raise StoreUnavailable(f"{self.url}: key {shown(key)} is deleted as fast as it is created; try again later")
 
     def delete(self, keys: Iterable[str]) -> None:
         names = (bucket_key(self._root, key, self.url) for key in keys)
@@ -146,18 +152,22 @@ class S3Store:
         self._connection.call("listing the bucket", operation)
 
     def _received(self, key: str, answer: GetObjectOutputTypeDef, max_bytes: int | None, if_tag: str | None) -> Blob:
-        tag = _tag(answer["ETag"])
+        tag = _tag(answer.get("ETag", ""))
         if if_tag is not None and tag != if_tag:
             # A server that does not know If-Match sends whatever is there.
-            raise ObjectChanged(f"{self.url}: key {key!r} was replaced: its tag is {tag}, not {if_tag}")
+            raise ObjectChanged(f"{self.url}: key {shown(key)} was replaced: its tag is {tag}, not {if_tag}")
         size = answer.get("ContentLength")
         if max_bytes is not None and size is not None and size > max_bytes:
-            raise ObjectTooLarge(f"{self.url}: key {key!r} has {size:,} bytes; at most {max_bytes:,} allowed")
+            raise ObjectTooLarge(f"{self.url}: key {shown(key)} has {size:,} bytes; at most {max_bytes:,} allowed")
         data = answer["Body"].read(None if max_bytes is None else max_bytes + 1)
         if max_bytes is not None and len(data) > max_bytes:
-            raise ObjectTooLarge(f"{self.url}: key {key!r} has over {max_bytes:,} bytes; at most {max_bytes:,} allowed")
+            raise ObjectTooLarge(
+                f"{self.url}: key {shown(key)} has over {max_bytes:,} bytes; at most {max_bytes:,} allowed"
+            )
         if size is not None and len(data) != size:
-            raise StoreUnavailable(f"{self.url}: key {key!r}: {len(data):,} of {size:,} bytes came; try again later")
+            raise StoreUnavailable(
+                f"{self.url}: key {shown(key)}: {len(data):,} of {size:,} bytes came; try again later"
+            )
         return Blob(data, tag)
 
     def _holds(self, key: str, data: bytes) -> bool | None:
@@ -190,7 +200,7 @@ class S3Store:
             client.put_object(Bucket=self._bucket, Key=name, Body=data, ContentType=kind)
             return True
 
-        return self._connection.call(f"key {key!r}", operation)
+        return self._connection.call(f"key {shown(key)}", operation)
 
     def _find_out(self, key: str, data: bytes, content_type: str | None) -> None:
         """Create once more what was just created: a server that does it again does not look."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
 from vae_core.errors import StoreError, StoreUnavailable
+from vae_core.storage.keys import shown
 from vae_core.storage.s3_client import S3Connection
 from vae_core.storage.s3_errors import answer_of
 
@@ -18,6 +20,7 @@ _GONE = frozenset({"NoSuchKey", "NoSuchVersion"})
 _DENIED = frozenset({"AccessDenied", "InvalidObjectState"})
 # Wants a Content-MD5, does not know the request, or cannot read these names in XML.
 _NOT_TOGETHER = frozenset({400, 405, 411, 501})
+_NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 
 
 def delete_batch(connection: S3Connection, bucket: str, names: Sequence[str], url: str, *, together: bool) -> bool:
@@ -25,7 +28,8 @@ def delete_batch(connection: S3Connection, bucket: str, names: Sequence[str], ur
 
     together: try with one request. Returns whether the next batch should. Raises StoreError and StoreUnavailable.
     """
-    left = list(names)
+    one_by_one = [name for name in names if not together or _NOT_IN_XML.search(name)]
+    left = [name for name in names if together and not _NOT_IN_XML.search(name)]
 
     def at_once(client: S3Client) -> bool:
         try:
@@ -46,12 +50,13 @@ def delete_batch(connection: S3Connection, bucket: str, names: Sequence[str], ur
         left[:] = [error["Key"] for error in failed if "Key" in error] or left
         raise StoreUnavailable(f"{message}; try again later")
 
-    if together and connection.call("deleting", at_once):
-        return True
-    for name in left:
+    if left and not connection.call("deleting", at_once):
+        together = False
+        one_by_one += left
+    for name in one_by_one:
 
-        def alone(client: S3Client, name: str = name) -> None:
+        def one(client: S3Client, name: str = name) -> None:
             client.delete_object(Bucket=bucket, Key=name)
 
-        connection.call(f"deleting {name!r}", alone)
-    return False
+        connection.call(f"deleting {shown(name)}", one)
+    return together

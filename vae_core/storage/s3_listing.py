@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from vae_core.errors import StoreError
+from vae_core.errors import StoreError, StoreUnavailable
 from vae_core.storage.base import StoredObject
 from vae_core.storage.s3_client import S3Connection
 
@@ -27,7 +27,16 @@ def _pages(connection: S3Connection, query: dict[str, str], what: str) -> Iterat
         yield page
         if not page.get("IsTruncated"):
             return
-        place = {"ContinuationToken": page["NextContinuationToken"]}
+        place = {"ContinuationToken": token} if (token := page.get("NextContinuationToken")) else _after(page)
+
+
+def _after(page: ListObjectsV2OutputTypeDef) -> dict[str, str]:
+    """Where to go on after a page of a server that forgets the token."""
+    names = [entry["Key"] for entry in page.get("Contents", [])[-1:]]
+    names += [entry["Prefix"] for entry in page.get("CommonPrefixes", [])[-1:]]
+    if not names:
+        raise StoreUnavailable("the server's listing breaks off without saying where to go on; try again later")
+    return {"StartAfter": max(names, key=str.encode)}
 
 
 def objects(connection: S3Connection, bucket: str, root: str, prefix: str, url: str) -> Iterator[StoredObject]:
@@ -45,7 +54,7 @@ def objects(connection: S3Connection, bucket: str, root: str, prefix: str, url: 
             if key.encode() <= last:
                 raise StoreError(f"{url}: the server lists {key!r} out of order; use a general purpose bucket")
             last = key.encode()
-            yield StoredObject(key, entry["Size"], entry["ETag"].removeprefix("W/").strip('"'))
+            yield StoredObject(key, entry["Size"], entry.get("ETag", "").removeprefix("W/").strip('"'))
 
 
 def folder_names(connection: S3Connection, bucket: str, prefix: str, url: str) -> Iterator[str]:
