@@ -1,0 +1,56 @@
+"""Submitting a job and telling the user of it, at once or once it has ended."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from producer import exits
+from producer.follow import follow
+from producer.output import emit_json, note, say
+from producer.session import Session
+from producer.status import JobReader
+from producer.submission import call_workers, submit
+from vae_core.jobs.channels import PLAN_TASK
+from vae_core.jobs.job import Job
+from vae_core.jobs.layout import JobKeys
+from vae_core.jobs.spec import kind_of, spec_fields
+from vae_core.jobs.state import ENDED
+
+
+def accept(session: Session, job: Job, *, watch: bool, as_json: bool) -> int:
+    """Submits the job and says so; with `watch` follows it. Returns the exit code."""
+    job, is_new = submit(session.store, job)
+    state = "submitted" if is_new else JobReader(session.store, job).read(None).state
+    if not is_new:
+        note(f"job {job.job_id} was submitted before, with the same spec; it is {state}")
+    waiting = None
+    if state not in ENDED:
+        waiting = call_workers(session.hints, session.settings, session.store.url, PLAN_TASK, job.job_id)
+    if watch:
+        (note if as_json else say)(job.job_id)
+        return follow(session, job, as_json=as_json)
+    if waiting is not None:
+        note(f"{waiting}; the job is accepted and runs by itself once one comes")
+    if as_json:
+        emit_json(_described(session, job, state, is_new, waiting))
+    else:
+        say(job.job_id)
+        if sys.stdout.isatty():
+            say(f"Follow it with `vaejob watch {job.job_id}`.")
+    return exits.DONE
+
+
+def _described(session: Session, job: Job, state: str, is_new: bool, waiting: str | None) -> dict[str, Any]:
+    return {
+        "job_id": job.job_id,
+        "kind": kind_of(job.spec),
+        "state": state,
+        "created": is_new,
+        "waiting": waiting,
+        "store": session.store.url,
+        "results": f"{session.store.url}/{JobKeys(job.job_id).root}",
+        "spec": spec_fields(job.spec),
+        "submitted_at": job.submitted_at,
+        "submitted_by": job.submitted_by,
+    }

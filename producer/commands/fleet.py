@@ -1,0 +1,93 @@
+"""`vaejob workers` and `vaejob doctor`."""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime
+
+import click
+
+from producer import exits
+from producer.fleet import absence
+from producer.output import emit_json, emit_table, note, say
+from producer.params import json_option
+from producer.session import Session, pass_session
+
+_UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
+
+
+@click.command("workers")
+@json_option
+@pass_session
+def workers_command(session: Session, as_json: bool) -> int:
+    """List the living workers, and how many messages wait for each role."""
+    workers, queues = session.hints.workers(), session.hints.queue_lengths()
+    if as_json:
+        emit_json({"redis": session.hints.address, "workers": workers, "queues": queues})
+        return exits.DONE
+    if workers:
+        header = ("ROLE", "HOST", "PID", "DEVICE", "PROCESSES", "STORE", "VERSION", "UP")
+        now = datetime.now(UTC)
+        rows = [
+            (
+                worker.role,
+                worker.host,
+                str(worker.pid),
+                worker.device or "-",
+                str(worker.processes),
+                worker.store,
+                worker.code_version,
+                age(worker.started_at, now),
+            )
+            for worker in workers
+        ]
+        emit_table(header, rows)
+    missing = absence(session.hints, session.settings, session.store.url)
+    if missing is not None:
+        note(missing)
+    say("queues: " + ", ".join(f"{length:,} waiting for {role}" for role, length in queues.items()))
+    return exits.DONE
+
+
+@click.command("doctor")
+@json_option
+@pass_session
+def doctor_command(session: Session, as_json: bool) -> int:
+    """Check Redis, store, workers, device and checkpoint, each with its remedy.
+
+    The exit code is 0 only when all is well, a living worker of each role included; 4 when the store cannot be used.
+    """
+    from producer.doctor import examine
+
+    checks = []
+    for check in examine(session.settings, session.unknown_variables, lambda: session.store, session.hints):
+        checks.append(check)
+        if not as_json:
+            say(f"{_mark(check.ok)} {check.name}: {check.found}" + (f" -> {check.remedy}" if check.remedy else ""))
+    all_well = all(check.ok for check in checks)
+    if as_json:
+        emit_json({"ok": all_well, "checks": checks})
+    if any(check.name == "store" and not check.ok for check in checks):
+        return exits.STORE
+    return exits.DONE if all_well else exits.FAILED
+
+
+def age(since: str, now: datetime) -> str:
+    """How long ago the ISO 8601 time `since` was, in the largest whole unit: `5 min`."""
+    try:
+        started = datetime.fromisoformat(since)
+    except ValueError:
+        return "?"
+    seconds = int((now - (started if started.tzinfo else started.replace(tzinfo=UTC))).total_seconds())
+    for length, unit in _UNITS:
+        if seconds >= length:
+            return f"{seconds // length} {unit}"
+    return "0 s"
+
+
+def _mark(ok: bool) -> str:
+    try:
+        "✓✗".encode(sys.stdout.encoding or "ascii")
+    except UnicodeEncodeError:
+        return "ok " if ok else "BAD"
+    return "✓" if ok else "✗"

@@ -1,0 +1,82 @@
+"""`vaejob cancel` and `vaejob resume`."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import click
+
+from producer import exits
+from producer.ending import cancel, resume
+from producer.lookup import find_job
+from producer.output import emit_json, note, say
+from producer.params import job_argument, json_option, watch_option
+from producer.request import user_at_host
+from producer.session import Session, pass_session
+from producer.status import JobReader, ensure_open
+from producer.submission import call_workers
+from vae_core.errors import InvalidValue
+from vae_core.jobs.channels import FINISH_TASK, PLAN_TASK
+
+
+@click.command("cancel")
+@job_argument
+@json_option
+@pass_session
+def cancel_command(session: Session, job: str, as_json: bool) -> int:
+    """Stop JOB: workers leave it between two batches, and what is committed stays.
+
+    A job that is cancelled already is left as it is; one that has succeeded or failed is refused with exit code 2.
+    """
+    found = find_job(session.store, job)
+    status = JobReader(session.store, found).read(None)
+    if status.state == "cancelled":
+        return _told(found.job_id, "cancelled", f"job {found.job_id} was cancelled already", as_json)
+    asked_at = datetime.now(UTC).isoformat(timespec="seconds")
+    cancel(session.store, session.hints, status, asked_by=user_at_host(), asked_at=asked_at)
+    ensure_open(session.store, found.job_id)
+    waiting = call_workers(session.hints, session.settings, session.store.url, FINISH_TASK, found.job_id)
+    if waiting is not None:
+        note(f"{waiting}; the request is noted, and the job ends once one comes")
+    return _told(found.job_id, "cancelling", f"job {found.job_id} is being cancelled", as_json)
+
+
+@click.command("resume")
+@job_argument
+@watch_option
+@json_option
+@pass_session
+def resume_command(session: Session, job: str, watch: bool, as_json: bool) -> int:
+    """Start JOB again after it failed or was cancelled: what is committed stays, the rest is done.
+
+    A job that runs, or has succeeded, is left as it is.
+    """
+    found = find_job(session.store, job)
+    status = JobReader(session.store, found).read(None)
+    if status.state == "cancelling":
+        raise InvalidValue(f"job {found.job_id} is being cancelled: resume it once `vaejob status` shows it cancelled")
+    if status.state == "succeeded":
+        return _told(found.job_id, status.state, f"job {found.job_id} has succeeded: nothing is left to do", as_json)
+    resumed = status.state in {"failed", "cancelled"}
+    if resumed:
+        resume(session.store, session.hints, status)
+    else:
+        ensure_open(session.store, found.job_id)
+        note(f"job {found.job_id} is {status.state}: it goes on by itself")
+    waiting = call_workers(session.hints, session.settings, session.store.url, PLAN_TASK, found.job_id)
+    if watch:
+        from producer.follow import follow
+
+        return follow(session, found, as_json=as_json)
+    if waiting is not None:
+        note(f"{waiting}; the job goes on by itself once one comes")
+    state = JobReader(session.store, found).read(None).state
+    return _told(found.job_id, state, f"job {found.job_id} is {'resumed' if resumed else state}", as_json)
+
+
+def _told(job_id: str, state: str, line: str, as_json: bool) -> int:
+    if as_json:
+        emit_json({"job_id": job_id, "state": state})
+    else:
+        say(line)
+    return exits.DONE

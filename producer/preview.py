@@ -1,0 +1,85 @@
+"""What a submission would do, without doing it."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+from producer.output import counted, emit_fields, emit_json, note
+from vae_core.errors import VaejobError
+from vae_core.jobs.job import Job
+from vae_core.jobs.parts import part_count
+from vae_core.jobs.sources import S3, Source, parse_source
+from vae_core.jobs.spec import ReconstructSpec, kind_of, spec_fields
+from vae_core.settings import Settings
+
+DRAWN_ID = "<UTC date>T<time>-<6 hex digits>"
+
+
+def show_preview(settings: Settings, job: Job, *, id_drawn: bool, seed_drawn: bool, as_json: bool) -> None:
+    """Prints spec, id, and as far as they can be known from here inputs and parts. Writes nothing."""
+    spec = spec_fields(job.spec)
+    if id_drawn and seed_drawn:
+        spec["seed"] = None  # it will be drawn with the id
+    inputs = _inputs(job.spec) if isinstance(job.spec, ReconstructSpec) else None
+    items = inputs["count"] if inputs else spec.get("n")
+    part_size = job.spec.part_size or settings.part_size
+    parts = part_count(items, part_size) if items is not None else None
+    shown_id = DRAWN_ID if id_drawn else job.job_id
+    if as_json:
+        plan = {"items": items, "parts": parts, "part_size": part_size, "inputs": inputs}
+        emit_json(
+            {"dry_run": True, "job_id": None if id_drawn else job.job_id, "store": settings.store, "spec": spec, **plan}
+        )
+        return
+    fields = [
+        (name, str(value)) for name, value in spec.items() if name not in {"kind", "part_size"} and value is not None
+    ]
+    if spec.get("seed", 0) is None:
+        fields.append(("seed", "drawn with the job id"))
+    how_many = f"{counted(parts, 'part')} of at most {counted(part_size, 'item')}" if parts is not None else ""
+    found = f"{counted(inputs['count'], 'object')}, {inputs['size_bytes']:,} bytes" if inputs else ""
+    emit_fields(
+        [
+            ("job", shown_id),
+            ("kind", kind_of(job.spec)),
+            *fields,
+            ("inputs", found),
+            ("parts", how_many),
+            ("store", settings.store),
+        ]
+    )
+    note("dry run: nothing was submitted")
+
+
+def _inputs(spec: ReconstructSpec) -> dict[str, int] | None:
+    """Number and bytes of the objects that would be read, or None where they cannot be listed from here."""
+    source = parse_source(spec.source)
+    count = size_bytes = 0
+    try:
+        for name, size in _listed(source):
+            if spec.pattern is None or fnmatchcase(name, spec.pattern):
+                count += 1
+                size_bytes += size
+    except (VaejobError, OSError) as error:
+        note(f"the inputs cannot be listed from here: {error}")
+        return None
+    return {"count": count, "size_bytes": size_bytes}
+
+
+def _listed(source: Source) -> Any:
+    """Name below the source, and bytes, of each of its objects."""
+    from vae_core.storage.opening import open_store
+
+    if not source.is_local:
+        store = open_store(f"{S3}{source.bucket}", create=False)
+        for entry in store.list(source.path):
+            yield entry.key[len(source.path) :].lstrip("/") or entry.key.rpartition("/")[2], entry.size_bytes
+        return
+    path = Path(source.path)
+    if path.is_file():
+        yield path.name, path.stat().st_size
+        return
+    for entry in open_store(source.path, create=False).list():
+        yield entry.key, entry.size_bytes

@@ -1,0 +1,79 @@
+"""From what the user typed to a job: its id, its source and its spec, all checked before anything is written."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import socket
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+from producer.lookup import LATEST
+from producer.version import code_version
+from vae_core.errors import InvalidValue
+from vae_core.jobs.checks import shown
+from vae_core.jobs.ids import check_job_id, new_job_id, seed_for
+from vae_core.jobs.job import Job
+from vae_core.jobs.sources import LOCAL, S3, check_allowed, parse_source
+from vae_core.jobs.spec import JobSpec
+from vae_core.settings import Settings
+
+SpecOf = Callable[[int], JobSpec]  # from the seed to use where the user gave none
+
+
+def make_job(spec_of: SpecOf, job_id: str | None, now: datetime) -> Job:
+    """The job that is to be submitted. now: timezone-aware. Raises InvalidValue."""
+    if job_id == LATEST:
+        raise InvalidValue(f"--job-id {LATEST!r} is not allowed: it is the word for the newest job")
+    if job_id is not None:
+        check_job_id(job_id)
+    chosen = job_id if job_id is not None else new_job_id(now)
+    return Job(
+        job_id=chosen,
+        spec=spec_of(seed_for(chosen)),
+        submitted_at=now.isoformat(timespec="seconds"),
+        submitted_by=user_at_host(),
+        code_version=code_version(),
+    )
+
+
+def source_url(text: str, settings: Settings) -> str:
+    """The address of a source that was typed as one, or as a path on this machine.
+
+    Raises InvalidValue for a path that does not exist here, SourceNotAllowed for one outside VAEJOB_SOURCES.
+    """
+    url = text if "://" in text else _path_url(text)
+    source = parse_source(url)
+    check_allowed(source, settings.allowed_sources)
+    if source.is_local and settings.embedded and not Path(source.path).exists():
+        raise InvalidValue(f"source {shown(source.url)!r} does not exist: a folder or file on this machine")
+    return source.url
+
+
+def check_checkpoint(settings: Settings) -> None:
+    """Raises BadCheckpoint when this machine's workers would be given a checkpoint that is none.
+
+    Only while Redis is embedded: otherwise the planning worker's own checkpoint counts, on whatever machine it is.
+    """
+    if settings.embedded and settings.checkpoint is not None:
+        from vae_core.model.checkpoint import read_info
+
+        read_info(settings.checkpoint)
+
+
+def _path_url(text: str) -> str:
+    path = os.path.abspath(Path(text).expanduser())  # noqa: PTH100  # links stay as the user named them
+    if not text.strip() or "\0" in text or not os.path.lexists(path):
+        allowed = f"{S3}bucket/prefix, {LOCAL}/absolute/path, or a path that exists here"
+        raise InvalidValue(f"source {shown(text)!r} is neither an address nor a path that exists: {allowed}")
+    return f"{LOCAL}{path}"
+
+
+def user_at_host() -> str:
+    """Who asks, as this machine says it."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):
+        user = str(os.getuid())  # a container whose user has no name
+    return f"{user}@{socket.gethostname()}"

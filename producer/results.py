@@ -1,0 +1,185 @@
+"""Bringing a job's results into a local folder: verified, resumable, and never outside that folder."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import suppress
+from itertools import islice
+from pathlib import Path, PurePosixPath
+from typing import ClassVar, NamedTuple
+
+import msgspec
+
+from producer.records import part_records
+from vae_core.errors import InvalidValue, ObjectMissing, PermanentError
+from vae_core.jobs.checks import shown
+from vae_core.jobs.ids import new_token
+from vae_core.jobs.layout import JobKeys
+from vae_core.jobs.records import ItemDone
+from vae_core.storage.base import Store
+
+_IN_HAND = 4  # downloads waiting for each one that runs
+
+
+class ResultsDamaged(PermanentError):
+    """Objects are missing, or are not what the manifest says."""
+
+    code: ClassVar[str] = "results_damaged"
+
+
+class FolderUnusable(PermanentError):
+    """The local folder cannot be written."""
+
+    code: ClassVar[str] = "folder_unusable"
+
+
+class Wanted(NamedTuple):
+    """A file to bring. name: its key relative to the job's folder. sha256: empty where nothing records it."""
+
+    name: str
+    sha256: str
+    size_bytes: int
+
+
+class Fetched(msgspec.Struct, kw_only=True):
+    """What a fetch did, in files: written now, and already there."""
+
+    written: int = 0
+    kept: int = 0
+    written_bytes: int = 0
+
+
+def wanted_files(store: Store, keys: JobKeys, *, ended: bool) -> Iterator[Wanted]:
+    """Outputs and the page's atlases, as the manifest of an ended job or the records of a running one name them."""
+    manifest = _read_if_there(store, keys.manifest) if ended else None
+    if manifest is not None:
+        decoder = msgspec.json.Decoder(ItemDone)
+        for number, line in enumerate(manifest.splitlines(), 1):
+            try:
+                item = decoder.decode(line)
+            except msgspec.MsgspecError as error:
+                raise ResultsDamaged(f"{keys.manifest}, line {number}, is not valid: {error}") from error
+            yield Wanted(item.key, item.sha256, item.size_bytes)
+    for record in part_records(store, keys):
+        if manifest is None:
+            yield from (Wanted(item.key, item.sha256, item.size_bytes) for item in record.items)
+        yield from (Wanted(file.key, file.sha256, file.size_bytes) for file in record.files)
+
+
+def documents(keys: JobKeys) -> list[str]:
+    """Names, relative to the job's folder, of what lies beside the outputs of an ended job."""
+    paths = (keys.errors, keys.summary, keys.grid, keys.page, keys.manifest)
+    return [path.removeprefix(keys.root) for path in paths]
+
+
+class Fetcher:
+    """Brings files of one job into `folder`. threads: downloads at once."""
+
+    def __init__(self, store: Store, keys: JobKeys, folder: Path, threads: int) -> None:
+        self._store = store
+        self._keys = keys
+        self._folder = folder
+        self._threads = threads
+        self.fetched = Fetched()
+
+    def fetch(self, wanted: Iterable[Wanted], on_file: Callable[[], object]) -> None:
+        """Writes each file that is not there yet. on_file: called after each, from this thread.
+
+        Raises ResultsDamaged, after all else was brought, naming the files that do not match; FolderUnusable at once.
+        """
+        damaged: list[str] = []
+        queue = iter(wanted)
+        pool = ThreadPoolExecutor(self._threads)
+        try:
+            pending: set[Future[str | None]] = set()
+            while True:
+                room = self._threads * _IN_HAND - len(pending)
+                pending |= {pool.submit(self._bring, one) for one in islice(queue, room)}
+                if not pending:
+                    break
+                ready, pending = wait(pending, return_when=FIRST_COMPLETED)
+                for future in ready:
+                    damaged += [fault] if (fault := future.result()) else []
+                    on_file()
+        finally:
+            pool.shutdown(cancel_futures=True)
+        if damaged:
+            more = f" and {len(damaged) - 1:,} more" if len(damaged) > 1 else ""
+            raise ResultsDamaged(f"{min(damaged)}{more}: the rest was fetched; `vaejob fetch` again tries these again")
+
+    def fetch_documents(self) -> None:
+        """Writes manifest, errors, summary, contact sheet and page, whichever there are."""
+        for name in documents(self._keys):
+            with suppress(ObjectMissing):
+                self._write(self._path(name), self._store.read(self._keys.root + name).data)
+                self.fetched.written += 1
+
+    def _bring(self, wanted: Wanted) -> str | None:
+        """Brings one file; returns what is wrong with it in the store, if anything is."""
+        path = self._path(wanted.name)
+        if _is_already(path, wanted):
+            self.fetched.kept += 1
+            return None
+        try:
+            data = self._store.read(self._keys.root + wanted.name).data
+        except ObjectMissing:
+            return f"{wanted.name} is missing from the store"
+        if hashlib.sha256(data).hexdigest() != wanted.sha256:
+            return f"{wanted.name} does not match its SHA-256 in the manifest"
+        self._write(path, data)
+        self.fetched.written += 1
+        self.fetched.written_bytes += len(data)
+        return None
+
+    def _path(self, name: str) -> Path:
+        """Where the file goes. Raises ResultsDamaged for a name that would leave the folder: it came from the store."""
+        parts = PurePosixPath(name).parts
+        if not parts or name.startswith("/") or ".." in parts or "\0" in name or "\\" in name:
+            raise ResultsDamaged(f"the job names a file {shown(name)!r}, which is not allowed: a path below its folder")
+        return self._folder.joinpath(*parts)
+
+    def _write(self, path: Path, data: bytes) -> None:
+        """All of it or nothing, in one step."""
+        draft = path.parent / f".vaejob-{new_token()}"
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if not path.parent.resolve().is_relative_to(self._folder.resolve()):
+                raise FolderUnusable(f"{path.parent} is a link that leads out of {self._folder}: remove it")
+            try:
+                draft.write_bytes(data)
+                draft.replace(path)
+            finally:
+                draft.unlink(missing_ok=True)
+        except OSError as error:
+            raise FolderUnusable(f"cannot write {path}: {error.strerror or error}") from error
+
+
+def check_folder(folder: Path) -> None:
+    """Makes the folder. Raises InvalidValue when it is something else, FolderUnusable when it cannot be made."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:
+        raise InvalidValue(
+            f"--to {shown(str(folder))!r} is not a folder: name one, or a path where one can be made"
+        ) from error
+    except OSError as error:
+        raise FolderUnusable(f"cannot make {folder}: {error.strerror or error}") from error
+
+
+def _is_already(path: Path, wanted: Wanted) -> bool:
+    try:
+        if path.is_symlink() or path.stat().st_size != wanted.size_bytes:
+            return False
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest() == wanted.sha256
+    except OSError:
+        return False  # not there, or not to be read: writing it will say why
+
+
+def _read_if_there(store: Store, key: str) -> bytes | None:
+    try:
+        return store.read(key).data
+    except ObjectMissing:
+        return None

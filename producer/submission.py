@@ -1,0 +1,64 @@
+"""Bringing a job into the store, and telling the workers of it."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from producer.fleet import absence, waiting_line
+from producer.hints import Hints
+from producer.lookup import read_job
+from producer.status import ensure_open
+from vae_core.errors import JobConflict, QueueUnavailable, StoreError, StoreUnavailable
+from vae_core.jobs.codec import to_pretty_json
+from vae_core.jobs.job import Job
+from vae_core.jobs.layout import JobKeys, open_key
+from vae_core.jobs.spec import same_request
+from vae_core.settings import Settings
+from vae_core.storage.base import Store
+
+
+def submit(store: Store, job: Job) -> tuple[Job, bool]:
+    """Writes the job into the store; from then on it is accepted, and runs whatever happens to this process.
+
+    Returns the job as it is in the store, and whether this call put it there: the same id and spec is the same job.
+    Raises JobConflict for the same id with another spec, StoreUnavailable or StoreError with nothing left behind.
+    """
+    store.check()
+    accepted = read_job(store, job.job_id)
+    if accepted is None and _create(store, job):
+        return job, True
+    accepted = accepted or read_job(store, job.job_id)
+    if accepted is None:
+        raise StoreUnavailable(f"job {job.job_id} is being removed by another: try again, or with another --job-id")
+    if not same_request(accepted.spec, job.spec):
+        raise JobConflict(
+            f"--job-id {job.job_id!r} is taken by a job with another spec: choose another, "
+            f"or look at it with `vaejob status {job.job_id}`"
+        )
+    ensure_open(store, job.job_id)
+    return accepted, False
+
+
+def call_workers(hints: Hints, settings: Settings, store_url: str, task: str, job_id: str) -> str | None:
+    """Sends a task about the job, if Redis is there. Returns why it has to wait, in one line, or None."""
+    try:
+        hints.send(task, job_id)
+    except QueueUnavailable as away:
+        return waiting_line(away, settings)
+    return absence(hints, settings, store_url)
+
+
+def _create(store: Store, job: Job) -> bool:
+    """False if another created a job of this id meanwhile."""
+    keys, marker = JobKeys(job.job_id), open_key(job.job_id)
+    try:
+        store.write(marker, b"")
+        created = store.create(keys.job, to_pretty_json(job), content_type="application/json")
+    except (StoreUnavailable, StoreError, KeyboardInterrupt):
+        with suppress(StoreUnavailable, StoreError):
+            if store.stat(keys.job) is None:
+                store.delete([marker])
+        raise
+    if not created and store.stat(keys.end) is not None:
+        store.delete([marker])  # the other job is finished already: the marker was ours
+    return created
