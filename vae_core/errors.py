@@ -65,6 +65,18 @@ class StoreUnavailable(TransientError):
     code: ClassVar[str] = "store_unavailable"
 
 
+class QueueUnavailable(TransientError):
+    """Redis does not answer, or is loading, failing over or read-only."""
+
+    code: ClassVar[str] = "queue_unavailable"
+
+
+class LeaseLost(TransientError):
+    """This worker's claim has run out or was taken over: it must not write any more."""
+
+    code: ClassVar[str] = "lease_lost"
+
+
 class ObjectMissing(PermanentError):
     """No object has this key."""
 

@@ -14,6 +14,7 @@ from vae_core.errors import InvalidValue
 from vae_core.jobs.checks import check_choice, check_float, check_int, check_pattern, shown
 from vae_core.jobs.ids import JOB_ID
 from vae_core.jobs.sources import LOCAL, S3, bucket_of, parse_source
+from vae_core.jobs.spec import MAX_PART_SIZE
 
 PREFIX = "VAEJOB_"
 SHIPPED_CHECKPOINT = Path(__file__).parent / "weights" / "cars-128.safetensors"
@@ -41,7 +42,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     lease_s: float = 20.0
     mark_s: float = 120.0
     reconcile_s: float = 15.0
-    batch_timeout_s: float = 300.0
     max_attempts: int = 3
     max_input_bytes: int = 64 * 2**20
     max_input_pixels: int = 100_000_000
@@ -51,12 +51,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         check_choice(_name("log_format"), self.log_format, ("text", "json"))
         check_pattern(_name("queue"), self.queue, JOB_ID, "1 to 128 letters, digits, '.', '_' or '-'")
-        check_int(_name("part_size"), self.part_size, 1, 100_000)
+        check_int(_name("part_size"), self.part_size, 1, MAX_PART_SIZE)
         check_int(_name("io_threads"), self.io_threads, 1, 256)
         check_int(_name("max_attempts"), self.max_attempts, 1, 100)
         check_int(_name("max_input_bytes"), self.max_input_bytes, 1, 2**40)
         check_int(_name("max_input_pixels"), self.max_input_pixels, 1, 2**40)
-        for field in ("lease_s", "mark_s", "reconcile_s", "batch_timeout_s"):
+        for field in ("lease_s", "mark_s", "reconcile_s"):
             check_float(_name(field), getattr(self, field), 0.1, 86_400)
         for field, high in (("batch_size", 65_536), ("threads", 1024)):
             if getattr(self, field) is not None:

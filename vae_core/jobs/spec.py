@@ -12,7 +12,7 @@ from vae_core.jobs.sources import parse_source
 
 MAX_ITEMS = 10_000_000
 MAX_SEED = 2**63 - 1
-MAX_PART_SIZE = 100_000
+MAX_PART_SIZE = 8000  # twice as many tiles still fit the largest WebP, 16,383 pixels a side
 MAX_TEMPERATURE = 2.0
 FORMATS = ("png", "jpeg", "webp")
 FITS = ("pad", "squash", "crop")

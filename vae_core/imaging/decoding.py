@@ -1,0 +1,74 @@
+"""Bytes of an image file to pixels, within limits, whatever its mode or orientation."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from vae_core.errors import BadImage
+from vae_core.imaging.fitting import fit_image
+
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "MPO", "PPM")
+_WHITE = (255, 255, 255, 255)
+
+# Pillow's own limit is one number for the whole process, and half of it only warns; ours is checked for each image,
+# from its header, before any pixel is decoded.
+Image.MAX_IMAGE_PIXELS = None
+
+
+def decode_fitted(data: bytes, *, size: int, fit: str, max_pixels: int) -> NDArray[np.uint8]:
+    """The image as uint8 RGB of shape (size, size, 3).
+
+    Orientation is applied, transparency laid on white, the first frame taken. fit: `pad`, `squash` or `crop`.
+    Raises BadImage with reason `empty`, `not_an_image`, `too_many_pixels` or `undecodable`.
+    """
+    image = _open(data, max_pixels)
+    with image:
+        try:
+            # JPEG only: decode at the smallest of 1/1, 1/2, 1/4, 1/8 that still holds twice the target.
+            image.draft(None, (2 * size, 2 * size))
+            image.load()
+            rgb = _to_rgb(ImageOps.exif_transpose(image))
+        except MemoryError:
+            raise
+        except Exception as error:  # Pillow's decoders raise OSError, SyntaxError, ValueError, struct.error, ...:
+            # whatever it is, these bytes cannot be decoded; the item is listed and the job goes on.
+            raise BadImage("undecodable", f"cannot be decoded as {image.format}: {error}") from error
+    return fit_image(rgb, size, fit)
+
+
+def _open(data: bytes, max_pixels: int) -> Image.Image:
+    if not data:
+        raise BadImage("empty", "the file is empty")
+    try:
+        image = Image.open(io.BytesIO(data), formats=FORMATS)
+    except UnidentifiedImageError as error:
+        raise BadImage("not_an_image", f"not an image of a known format: {', '.join(FORMATS)}") from error
+    except Exception as error:  # a broken header, in as many exception types as there are formats: the item is listed
+        raise BadImage("undecodable", f"its header cannot be read: {error}") from error
+    pixels = image.width * image.height
+    if pixels > max_pixels:
+        size = f"{image.width}x{image.height}"
+        image.close()
+        raise BadImage("too_many_pixels", f"{size} is {pixels:,} pixels; at most {max_pixels:,} are decoded")
+    return image
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I") or image.mode == "F":
+        return _deep_to_rgb(image)
+    if "transparency" in image.info or image.mode in {"RGBA", "LA", "PA", "RGBa", "La"}:
+        rgba = image.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", rgba.size, _WHITE), rgba).convert("RGB")
+    return image.convert("RGB")
+
+
+def _deep_to_rgb(image: Image.Image) -> Image.Image:
+    """Greyscale of more than 8 bits: integers are taken as 16-bit, floats as 0 to 255."""
+    values = np.asarray(image, dtype=np.float32)
+    scaled = values if image.mode == "F" else values / 257.0
+    grey = np.nan_to_num(scaled).clip(0, 255).round().astype(np.uint8)
+    return Image.fromarray(grey).convert("RGB")

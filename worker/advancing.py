@@ -1,0 +1,78 @@
+"""Keeping a window of each job's parts on the queue, and sending `finish` once all of them are settled."""
+
+from __future__ import annotations
+
+import logging
+import time
+
+from vae_core.errors import QueueUnavailable
+from vae_core.jobs.job import Job, Plan
+from vae_core.jobs.layout import JobKeys
+from vae_core.jobs.spec import ReconstructSpec
+from vae_core.settings import Settings
+from vae_core.storage.base import Store
+from worker.documents import listed_parts
+from worker.hints import Hints
+from worker.sender import Sender
+
+log = logging.getLogger(__name__)
+
+PARTS_PER_PROCESS = 2
+SPARE_PARTS = 2
+_PROCESSES_KNOWN_S = 5.0
+
+
+class Advancer:
+    """Sends what a job still needs. Doing it twice, or in two places at once, is harmless."""
+
+    def __init__(self, store: Store, hints: Hints, sender: Sender, settings: Settings) -> None:
+        self._store = store
+        self._hints = hints
+        self._sender = sender
+        self._settings = settings
+        self._processes = 0
+        self._processes_known_at = -_PROCESSES_KNOWN_S
+
+    def advance(self, job: Job, plan: Plan, *, recount: bool = False) -> None:
+        """Tops up the job's window, or sends `finish`.
+
+        recount: take the settled parts from a listing of the bucket, not from what Redis remembers.
+        Raises QueueUnavailable, and the store's errors.
+        """
+        settled = None if recount else self._hints.committed(job.job_id)
+        if settled is None or len(settled) >= plan.parts:  # forgotten, or to be confirmed
+            settled = self.recount(job.job_id)
+        if len(settled) >= plan.parts or self.has_failed(job, plan):
+            self._sender.finish(job.job_id)
+            return
+        candidates = (part for part in range(plan.parts) if part not in settled)
+        window = self._window()
+        for part in self._hints.claim_marks(job.job_id, candidates, window=window, mark_s=self._settings.mark_s):
+            self._send(job.job_id, part)
+
+    def recount(self, job_id: str) -> set[int]:
+        """The parts that are committed or given up, by a listing of the bucket; Redis is told."""
+        keys = JobKeys(job_id)
+        settled = {*listed_parts(self._store, keys.parts), *listed_parts(self._store, keys.dead_parts)}
+        self._hints.set_committed(job_id, sorted(settled))
+        return settled
+
+    def has_failed(self, job: Job, plan: Plan) -> bool:
+        """Whether more items have errors than the spec allows, as far as Redis knows; `finish` looks again."""
+        if not isinstance(job.spec, ReconstructSpec) or job.spec.max_failure_rate >= 1.0:
+            return False
+        return self._hints.failed_items(job.job_id) > job.spec.max_failure_rate * plan.items
+
+    def _send(self, job_id: str, part: int) -> None:
+        try:
+            self._sender.part(job_id, part)
+        except QueueUnavailable:
+            self._hints.drop_mark(job_id, part)  # not on the queue after all; if this fails too, the mark lapses
+            raise
+
+    def _window(self) -> int:
+        now = time.monotonic()
+        if now - self._processes_known_at >= _PROCESSES_KNOWN_S:
+            self._processes = self._hints.part_processes()
+            self._processes_known_at = now
+        return PARTS_PER_PROCESS * self._processes + SPARE_PARTS

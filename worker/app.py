@@ -1,0 +1,29 @@
+"""The only Celery app: made for one role, with that role's tasks."""
+
+from __future__ import annotations
+
+from celery import Celery
+
+from vae_core.jobs.channels import Channels, celery_options
+from vae_core.settings import Settings
+
+
+def make_app(settings: Settings) -> Celery:
+    """The app, without tasks. Nothing is connected yet.
+
+    A message is acknowledged when its task is over, also when the task failed or its process died: what is to be done
+    again, the reconciler finds in the bucket, and a part that kills its worker is not delivered without end.
+    """
+    app = Celery("vaejob", set_as_current=True)
+    app.conf.update(
+        celery_options(settings.broker_url),
+        task_default_queue=Channels(settings.queue).control_queue,
+        task_acks_late=True,
+        task_acks_on_failure_or_timeout=True,
+        task_reject_on_worker_lost=False,
+        task_track_started=False,
+        worker_prefetch_multiplier=1,
+        worker_cancel_long_running_tasks_on_connection_loss=False,
+        broker_connection_max_retries=None,
+    )
+    return app

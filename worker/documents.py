@@ -1,0 +1,57 @@
+"""Reading a job's documents from the bucket, validated again: a message, and a bucket, may hold anything."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from vae_core.errors import InvalidValue, NoSuchJob, ObjectMissing
+from vae_core.jobs.codec import from_json, from_lines
+from vae_core.jobs.job import End, Input, Job, Plan
+from vae_core.jobs.layout import JobKeys, part_of
+from vae_core.jobs.records import PartRecord
+from vae_core.storage.base import Store
+
+T = TypeVar("T")
+
+
+def load_job(store: Store, job_id: str) -> Job:
+    """Raises NoSuchJob; InvalidValue where `job.json` is not this job's."""
+    job = _load(store, JobKeys(job_id).job, Job)
+    if job is None:
+        raise NoSuchJob(f"job {job_id} is not in {store.url}")
+    if job.job_id != job_id:
+        raise InvalidValue(f"job.json of {job_id} names another job")
+    return job
+
+
+def load_plan(store: Store, job_id: str) -> Plan | None:
+    return _load(store, JobKeys(job_id).plan, Plan)
+
+
+def load_end(store: Store, job_id: str) -> End | None:
+    return _load(store, JobKeys(job_id).end, End)
+
+
+def load_record(store: Store, job_id: str, part: int) -> PartRecord | None:
+    return _load(store, JobKeys(job_id).part(part), PartRecord)
+
+
+def load_inputs(store: Store, job_id: str, plan: Plan, part: int) -> list[Input]:
+    """The part's inputs, in order. Raises InvalidValue for a plan without inputs."""
+    if plan.input_set is None:
+        raise InvalidValue(f"plan.json of {job_id} names no inputs")
+    key = JobKeys(job_id).inputs(plan.input_set, part)
+    return from_lines(store.read(key).data, Input, key)
+
+
+def listed_parts(store: Store, prefix: str) -> list[int]:
+    """Numbers of the parts that have a document below `prefix`, ascending."""
+    parts = (part_of(found.key) for found in store.list(prefix))
+    return sorted(part for part in parts if part is not None)
+
+
+def _load(store: Store, key: str, kind: type[T]) -> T | None:
+    try:
+        return from_json(store.read(key).data, kind, key)
+    except ObjectMissing:
+        return None

@@ -1,0 +1,171 @@
+"""Finishing a job: outputs compared with their records, then the documents about all of them, then the end."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Iterator
+
+from vae_core.errors import ObjectMissing
+from vae_core.jobs.codec import from_json, to_lines, to_pretty_json
+from vae_core.jobs.job import End, Failure, Job, Plan
+from vae_core.jobs.layout import JobKeys
+from vae_core.jobs.parts import part_range
+from vae_core.jobs.records import ItemDone, ItemError, PartRecord, SideFile, manifest_line
+from vae_core.jobs.spec import ReconstructSpec
+from vae_core.settings import Settings
+from vae_core.storage.base import Store
+from worker.advancing import Advancer
+from worker.documents import listed_parts, load_inputs, load_job, load_plan, load_record
+from worker.ending import close_job, end_job
+from worker.grid import make_grid
+from worker.hints import Hints
+from worker.lease import Lease
+from worker.page import make_page
+from worker.summary import make_summary
+
+log = logging.getLogger(__name__)
+
+
+class Finisher:
+    """Turns a job whose parts are settled, or that was cancelled, into an ended one.
+
+    It reads no clock and draws nothing: finishing twice writes the same bytes.
+    """
+
+    def __init__(self, store: Store, hints: Hints, advancer: Advancer, settings: Settings) -> None:
+        self._store = store
+        self._hints = hints
+        self._advancer = advancer
+        self._settings = settings
+
+    def finish(self, job_id: str) -> None:
+        """Ends the job if it can be ended, otherwise advances it. Raises TransientError, to be tried again."""
+        if close_job(self._store, self._hints, job_id):
+            return
+        with Lease(self._hints, job_id, "finish", self._settings.lease_s) as lease:
+            if lease.acquire() and not close_job(self._store, self._hints, job_id):
+                self._finish(load_job(self._store, job_id), lease)
+
+    def _finish(self, job: Job, lease: Lease) -> None:
+        keys = JobKeys(job.job_id)
+        plan = load_plan(self._store, job.job_id)
+        cancelled = self._store.stat(keys.cancel) is not None
+        if plan is None:
+            if cancelled:
+                lease.check()
+                end_job(self._store, self._hints, job.job_id, End(state="cancelled", items=0, done=0, errors=0))
+            return
+        dead = self._dead_parts(job.job_id)
+        records = [
+            record
+            for part in listed_parts(self._store, keys.parts)
+            if (record := load_record(self._store, job.job_id, part)) is not None
+        ]
+        failure = _failure(job, plan, records, dead)
+        settled = len({record.part for record in records} | dead.keys()) >= plan.parts
+        if self._discard_damaged(job.job_id, records, lease) or not (settled or cancelled or failure):
+            self._advancer.advance(job, plan, recount=True)
+            return
+        self._write_documents(job, plan, records, dead, failure, cancelled, lease)
+
+    def _write_documents(
+        self,
+        job: Job,
+        plan: Plan,
+        records: list[PartRecord],
+        dead: dict[int, Failure],
+        failure: Failure | None,
+        cancelled: bool,
+        lease: Lease,
+    ) -> None:
+        keys = JobKeys(job.job_id)
+        items = sorted((item for record in records for item in record.items), key=lambda item: item.index)
+        errors = [error for record in records for error in record.errors]
+        errors.extend(self._errors_of_dead(job, plan, dead))
+        errors.sort(key=lambda error: error.index)
+        end = End(
+            state="cancelled" if cancelled else "failed" if failure else "succeeded",
+            items=plan.items,
+            done=len(items),
+            errors=len(errors),
+            failure=None if cancelled else failure,
+        )
+        summary = make_summary(job, plan, end, records, errors)
+        documents = (
+            (keys.errors, to_lines(errors), "application/x-ndjson"),
+            (keys.manifest, to_lines(manifest_line(item) for item in items), "application/x-ndjson"),
+            (keys.summary, to_pretty_json(summary), "application/json"),
+            (keys.grid, make_grid(self._store, job, plan, items), "image/png"),
+            (keys.page, make_page(job, plan, end, summary, records, errors), "text/html; charset=utf-8"),
+        )
+        for key, data, content_type in documents:
+            lease.check()
+            self._store.write(key, data, content_type=content_type)
+        lease.check()
+        end_job(self._store, self._hints, job.job_id, end)
+
+    def _dead_parts(self, job_id: str) -> dict[int, Failure]:
+        keys = JobKeys(job_id)
+        dead = {}
+        for part in listed_parts(self._store, keys.dead_parts):
+            key = keys.dead(part)
+            dead[part] = from_json(self._store.read(key).data, Failure, key)
+        return dead
+
+    def _errors_of_dead(self, job: Job, plan: Plan, dead: dict[int, Failure]) -> Iterator[ItemError]:
+        for part, failure in dead.items():
+            if self._store.stat(JobKeys(job.job_id).part(part)) is not None:
+                continue  # committed after all
+            indices = part_range(plan, part)
+            sources: list[str | None] = [None] * len(indices)
+            if isinstance(job.spec, ReconstructSpec):
+                sources = [found.key for found in load_inputs(self._store, job.job_id, plan, part)]
+            for index, source in zip(indices, sources, strict=True):
+                yield ItemError(index=index, source=source, code=failure.code, message=failure.message)
+
+    def _discard_damaged(self, job_id: str, records: list[PartRecord], lease: Lease) -> bool:
+        """Removes the record of each part whose outputs are not as it says, so that it is done again; True if any."""
+        keys = JobKeys(job_id)
+        found = {
+            one.key.removeprefix(keys.root): one
+            for folder in (keys.images, keys.sheets)
+            for one in self._store.list(folder)
+        }
+        damaged = []
+        for record in records:
+            outputs: list[ItemDone | SideFile] = [*record.items, *record.files]
+            for output in outputs:
+                there = found.get(output.key)
+                same = there is not None and (there.tag, there.size_bytes) == (output.tag, output.size_bytes)
+                if not same and not (there and self._has_content(keys.root + output.key, output)):
+                    log.warning("job %s: %s is not as part %d wrote it: done again", job_id, output.key, record.part)
+                    damaged.append(keys.part(record.part))
+                    break
+        lease.check()
+        self._store.delete(damaged)
+        return bool(damaged)
+
+    def _has_content(self, key: str, output: ItemDone | SideFile) -> bool:
+        """Whether the bytes are right although the tag is not, as after a folder store was copied."""
+        try:
+            return hashlib.sha256(self._store.read(key).data).hexdigest() == output.sha256
+        except ObjectMissing:
+            return False
+
+
+def _failure(job: Job, plan: Plan, records: list[PartRecord], dead: dict[int, Failure]) -> Failure | None:
+    """Why the job has failed, as far as it has been done; None if nothing speaks against it."""
+    lost = sorted(dead.keys() - {record.part for record in records})
+    if lost:
+        first = dead[lost[0]]
+        return Failure(code=first.code, message=f"part {lost[0]} was given up: {first.message}")
+    if isinstance(job.spec, ReconstructSpec):
+        errors = sum(len(record.errors) for record in records)
+        allowed = job.spec.max_failure_rate * plan.items
+        if errors > allowed:
+            message = (
+                f"{errors} of {plan.items} items failed: --max-failure-rate {job.spec.max_failure_rate:g} exceeded"
+            )
+            return Failure(code="too_many_errors", message=message)
+    return None

@@ -1,0 +1,219 @@
+"""What Redis remembers for the workers: claims, counts, progress. It may all be lost; the bucket is the record."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, cast
+
+import msgspec
+import redis
+
+from vae_core.errors import QueueUnavailable
+from vae_core.jobs.channels import COMPLETE, HINT_EXPIRY_S, PARTS_ROLE, WORKER_EXPIRY_S, Channels, WorkerInfo
+
+# Every script takes the time from the Redis server, so that clocks of different machines need not agree.
+_NOW = "local t = redis.call('TIME'); local now = t[1] * 1000 + math.floor(t[2] / 1000);"
+
+# KEYS: in-flight set. ARGV: window, mark in ms, expiry in s, then candidate parts in the order to be sent.
+_CLAIM_MARKS = (
+    _NOW
+    + """
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
+local room = tonumber(ARGV[1]) - redis.call('ZCARD', KEYS[1])
+local claimed = {}
+for i = 4, #ARGV do
+  if #claimed >= room then break end
+  if redis.call('ZADD', KEYS[1], 'NX', now + ARGV[2], ARGV[i]) == 1 then claimed[#claimed + 1] = ARGV[i] end
+end
+if #claimed > 0 then redis.call('EXPIRE', KEYS[1], ARGV[3]) end
+return claimed
+"""
+)
+
+# KEYS: lease, and optionally the in-flight set. ARGV: token, lease in ms, part, expiry of the set in s.
+_ACQUIRE = (
+    _NOW
+    + """
+if not redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) then return 0 end
+if KEYS[2] then redis.call('ZADD', KEYS[2], now + ARGV[2], ARGV[3]); redis.call('EXPIRE', KEYS[2], ARGV[4]) end
+return 1
+"""
+)
+
+# As above. A lease that Redis has forgotten (emptied, restarted) is taken again: nobody else holds it.
+_RENEW = (
+    _NOW
+    + """
+local holder = redis.call('GET', KEYS[1])
+if holder and holder ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+if KEYS[2] then redis.call('ZADD', KEYS[2], now + ARGV[2], ARGV[3]); redis.call('EXPIRE', KEYS[2], ARGV[4]) end
+return 1
+"""
+)
+
+# KEYS: lease, and optionally the in-flight set. ARGV: token, part.
+_RELEASE = """
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+redis.call('DEL', KEYS[1])
+if KEYS[2] then redis.call('ZREM', KEYS[2], ARGV[2]) end
+return 1
+"""
+
+
+class Hints:
+    """All that the workers ask of Redis. Safe to share between threads, and across a fork.
+
+    Every method raises QueueUnavailable when Redis does not answer within seconds.
+    """
+
+    def __init__(self, url: str, channels: Channels) -> None:
+        self.channels = channels
+        self._redis = redis.Redis.from_url(
+            url,
+            decode_responses=True,
+            socket_timeout=5,
+            socket_connect_timeout=3,
+            health_check_interval=10,
+        )
+        self._claim_marks = self._redis.register_script(_CLAIM_MARKS)
+        self._acquire = self._redis.register_script(_ACQUIRE)
+        self._renew = self._redis.register_script(_RENEW)
+        self._release = self._redis.register_script(_RELEASE)
+
+    def ping(self) -> None:
+        with _translated():
+            self._redis.ping()
+
+    # Marks: parts that are on the queue.
+
+    def claim_marks(self, job_id: str, candidates: Iterable[int], *, window: int, mark_s: float) -> list[int]:
+        """Marks candidates that are neither marked nor leased until `window` parts are in flight; those newly marked.
+
+        Whoever is given a part here sends it, and nobody else.
+        """
+        arguments = [window, _ms(mark_s), HINT_EXPIRY_S, *candidates]
+        with _translated():
+            claimed = self._claim_marks(keys=[self.channels.in_flight(job_id)], args=arguments)
+        return [int(part) for part in cast(list[str], claimed)]
+
+    def drop_mark(self, job_id: str, part: int) -> None:
+        """Lets the part be sent again at once."""
+        with _translated():
+            self._redis.zrem(self.channels.in_flight(job_id), part)
+
+    # Leases: parts, plans and finishes that are being worked on.
+
+    def acquire(self, job_id: str, what: str, token: str, ttl_s: float, part: int | None) -> bool:
+        """Claims `what` of the job for `token`; False if another holds it. A part's mark becomes the lease."""
+        return self._leased(self._acquire, job_id, what, [token, _ms(ttl_s), _or_zero(part), HINT_EXPIRY_S], part)
+
+    def renew(self, job_id: str, what: str, token: str, ttl_s: float, part: int | None) -> bool:
+        """Prolongs the claim; False if another holds it by now."""
+        return self._leased(self._renew, job_id, what, [token, _ms(ttl_s), _or_zero(part), HINT_EXPIRY_S], part)
+
+    def release(self, job_id: str, what: str, token: str, part: int | None) -> None:
+        """Ends the claim if `token` still holds it."""
+        self._leased(self._release, job_id, what, [token, _or_zero(part)], part)
+
+    def is_leased(self, job_id: str, what: str) -> bool:
+        with _translated():
+            return bool(self._redis.exists(self.channels.lease(job_id, what)))
+
+    def _leased(
+        self, script: Callable[..., Any], job_id: str, what: str, arguments: list[Any], part: int | None
+    ) -> bool:
+        keys = [self.channels.lease(job_id, what)]
+        if part is not None:
+            keys.append(self.channels.in_flight(job_id))
+        with _translated():
+            return bool(script(keys=keys, args=arguments))
+
+    # Counts and progress.
+
+    def committed(self, job_id: str) -> set[int] | None:
+        """Parts known to be settled, or None where Redis does not know them all."""
+        with _translated():
+            members = cast(set[str], self._redis.smembers(self.channels.committed(job_id)))
+        return {int(part) for part in members if part != COMPLETE} if COMPLETE in members else None
+
+    def set_committed(self, job_id: str, parts: Sequence[int]) -> None:
+        """Replaces the set by `parts`, found by a listing."""
+        key = self.channels.committed(job_id)
+        with _translated(), self._redis.pipeline(transaction=True) as pipe:
+            pipe.delete(key)
+            pipe.sadd(key, COMPLETE, *parts)
+            pipe.expire(key, HINT_EXPIRY_S)
+            pipe.execute()
+
+    def note_committed(self, job_id: str, part: int, errors: int) -> None:
+        """Adds a part to the set, and its listed errors to the count of failures; ends its progress."""
+        committed, failed = self.channels.committed(job_id), self.channels.failed_items(job_id)
+        with _translated(), self._redis.pipeline(transaction=True) as pipe:
+            pipe.sadd(committed, part)
+            pipe.expire(committed, HINT_EXPIRY_S)
+            pipe.hdel(self.channels.progress(job_id), str(part))
+            if errors:
+                pipe.hset(failed, str(part), errors)
+                pipe.expire(failed, HINT_EXPIRY_S)
+            pipe.execute()
+
+    def failed_items(self, job_id: str) -> int:
+        """Listed errors of the parts committed so far, as far as Redis knows."""
+        with _translated():
+            return sum(int(count) for count in cast(list[str], self._redis.hvals(self.channels.failed_items(job_id))))
+
+    def note_progress(self, job_id: str, part: int, done: int) -> None:
+        """Items of the part that are done so far, for whoever watches."""
+        key = self.channels.progress(job_id)
+        with _translated(), self._redis.pipeline(transaction=False) as pipe:
+            pipe.hset(key, str(part), done)
+            pipe.expire(key, 60)
+            pipe.execute()
+
+    def is_cancelled(self, job_id: str) -> bool:
+        with _translated():
+            return bool(self._redis.exists(self.channels.cancelled(job_id)))
+
+    def forget(self, job_id: str) -> None:
+        """Removes all hints of an ended job but its leases."""
+        names = (self.channels.in_flight, self.channels.committed, self.channels.progress)
+        more = (self.channels.failed_items, self.channels.cancelled)
+        with _translated():
+            self._redis.delete(*(name(job_id) for name in names + more))
+
+    # Living workers.
+
+    def announce(self, info: WorkerInfo) -> None:
+        """Says that this worker lives, for the next WORKER_EXPIRY_S seconds."""
+        key = self.channels.worker(info.role, info.host, info.pid)
+        with _translated():
+            self._redis.set(key, msgspec.json.encode(info), ex=WORKER_EXPIRY_S)
+
+    def withdraw(self, info: WorkerInfo) -> None:
+        with _translated():
+            self._redis.delete(self.channels.worker(info.role, info.host, info.pid))
+
+    def part_processes(self) -> int:
+        """How many parts the living workers can work on at once."""
+        with _translated():
+            keys = list(self._redis.scan_iter(f"{self.channels.workers}{PARTS_ROLE}:*", count=1000))
+            values = cast(list[str | None], self._redis.mget(keys)) if keys else []
+        return sum(msgspec.json.decode(value, type=WorkerInfo).processes for value in values if value)
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except redis.RedisError as error:
+        raise QueueUnavailable(f"Redis does not answer: {error}") from error
+
+
+def _ms(seconds: float) -> int:
+    return max(1, int(seconds * 1000))
+
+
+def _or_zero(part: int | None) -> int:
+    return 0 if part is None else part

@@ -1,0 +1,37 @@
+"""What every kind of job gives the runner."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vae_core.jobs.job import Input
+from vae_core.jobs.records import ItemError
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """An image that the model made, to be written.
+
+    name: relative to the job's folder. pixels, fitted: uint8 RGB (H, W, 3). fitted: the input as the model saw it.
+    """
+
+    index: int
+    name: str
+    pixels: NDArray[np.uint8]
+    fitted: NDArray[np.uint8] | None = None
+    source: Input | None = None
+
+
+class Kind(Protocol):
+    """One part's work, in the stages of the pipeline. `fetch` runs on many threads at once."""
+
+    def fetch(self, index: int) -> Any | ItemError:
+        """What the model needs for the item, or why it cannot be had. Raises the store's errors."""
+
+    def model(self, fetched: Sequence[Any]) -> list[Picture]:
+        """The pictures of up to a batch of fetched items, in their order."""

@@ -1,0 +1,127 @@
+"""Planning a job: pin the checkpoint, list the source once, freeze the parts."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator
+from itertools import islice
+
+from vae_core.errors import BadCheckpoint, InvalidValue, PermanentError, SourceNotAllowed, StoreError
+from vae_core.jobs.codec import to_lines, to_pretty_json
+from vae_core.jobs.job import Failure, Input, Job, Plan
+from vae_core.jobs.layout import JobKeys, checkpoint_key
+from vae_core.jobs.parts import part_count
+from vae_core.jobs.spec import MAX_ITEMS, ReconstructSpec, SampleSpec
+from vae_core.model.checkpoint import read_info
+from vae_core.settings import Settings
+from vae_core.storage.base import Store, StoredObject
+from worker.advancing import Advancer
+from worker.documents import load_job, load_plan
+from worker.ending import close_job, fail_job
+from worker.hints import Hints
+from worker.inputs import list_inputs, open_inputs
+from worker.lease import Lease
+
+log = logging.getLogger(__name__)
+
+
+class _Unplannable(PermanentError):
+    """The job cannot be done at all; it fails with this failure."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.message)
+        self.failure = failure
+
+
+class Planner:
+    """Makes `plan.json`, once, and starts the job."""
+
+    def __init__(self, store: Store, hints: Hints, advancer: Advancer, settings: Settings) -> None:
+        self._store = store
+        self._hints = hints
+        self._advancer = advancer
+        self._settings = settings
+
+    def plan(self, job_id: str) -> None:
+        """Plans the job if it has no plan, then advances it. A job that cannot be planned ends as failed.
+
+        Raises TransientError, after which the reconciler has it planned again, and NoSuchJob.
+        """
+        if close_job(self._store, self._hints, job_id):
+            return
+        job = load_job(self._store, job_id)
+        plan = load_plan(self._store, job_id)
+        if plan is None:
+            with Lease(self._hints, job_id, "plan", self._settings.lease_s) as lease:
+                if not lease.acquire():
+                    return
+                try:
+                    self._make(job, lease)
+                except _Unplannable as error:
+                    lease.check()
+                    fail_job(self._store, self._hints, job_id, error.failure)
+                    return
+            plan = load_plan(self._store, job_id)
+        if plan is not None:
+            self._advancer.advance(job, plan)
+
+    def _make(self, job: Job, lease: Lease) -> None:
+        checkpoint = self._pin_checkpoint(lease)
+        part_size = job.spec.part_size or self._settings.part_size
+        if isinstance(job.spec, SampleSpec):
+            items, input_set = job.spec.n, None
+        else:
+            input_set = lease.token
+            items = self._freeze_inputs(job.job_id, job.spec, input_set, part_size, lease)
+        plan = Plan(
+            checkpoint_sha256=checkpoint,
+            items=items,
+            parts=part_count(items, part_size),
+            part_size=part_size,
+            input_set=input_set,
+        )
+        lease.check()
+        self._store.create(JobKeys(job.job_id).plan, to_pretty_json(plan), content_type="application/json")
+        log.info("job %s planned: %d items in %d parts", job.job_id, plan.items, plan.parts)
+
+    def _pin_checkpoint(self, lease: Lease) -> str:
+        """Copies this worker's checkpoint into the store, if it is not there, and returns its SHA-256."""
+        try:
+            info = read_info(self._settings.checkpoint_path)
+        except BadCheckpoint as error:
+            raise _Unplannable(Failure(code=error.code, message=str(error))) from error
+        key = checkpoint_key(info.sha256)
+        found = self._store.stat(key)
+        if found is None or found.size_bytes != info.size_bytes:
+            lease.check()
+            self._store.write(key, self._settings.checkpoint_path.read_bytes())
+        return info.sha256
+
+    def _freeze_inputs(self, job_id: str, spec: ReconstructSpec, input_set: str, part_size: int, lease: Lease) -> int:
+        """Writes the list of each part's inputs, as the source is listed; the number of inputs."""
+        items = 0
+        for part, found in enumerate(_chunks(self._listing(spec), part_size)):
+            items += len(found)
+            if items > MAX_ITEMS:
+                message = f"source {spec.source} has more than {MAX_ITEMS:,} objects: narrow it by --pattern"
+                raise _Unplannable(Failure(code="too_many_inputs", message=message))
+            lines = to_lines(Input(key=one.key, tag=one.tag, size_bytes=one.size_bytes) for one in found)
+            lease.check()
+            self._store.write(JobKeys(job_id).inputs(input_set, part), lines)
+        if items == 0:
+            pattern = f" that match --pattern {spec.pattern}" if spec.pattern is not None else ""
+            message = f"source {spec.source} has no objects{pattern}: nothing to reconstruct"
+            raise _Unplannable(Failure(code="empty_source", message=message))
+        return items
+
+    def _listing(self, spec: ReconstructSpec) -> Iterator[StoredObject]:
+        try:
+            yield from list_inputs(spec, self._settings, open_inputs(spec, self._settings))
+        except (StoreError, SourceNotAllowed, InvalidValue) as error:
+            raise _Unplannable(Failure(code=error.code, message=str(error))) from error
+
+
+def _chunks(found: Iterable[StoredObject], size: int) -> Iterator[list[StoredObject]]:
+    iterator = iter(found)
+    while chunk := list(islice(iterator, size)):
+        yield chunk

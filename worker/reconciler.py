@@ -1,0 +1,104 @@
+"""Heals open jobs: what is not planned, committed, leased or on the queue is sent again. One at a time in a fleet."""
+
+from __future__ import annotations
+
+import logging
+import threading
+
+from vae_core.errors import NoSuchJob, QueueUnavailable, TransientError, VaejobError
+from vae_core.jobs.ids import JOB_ID
+from vae_core.jobs.layout import OPEN, JobKeys
+from vae_core.settings import Settings
+from vae_core.storage.base import Store
+from worker.advancing import Advancer
+from worker.documents import load_job, load_plan
+from worker.ending import close_job
+from worker.hints import Hints
+from worker.lease import Lease
+from worker.sender import Sender
+
+log = logging.getLogger(__name__)
+
+_REDIS_RETRY_S = 1.0
+_FLEET = "fleet"  # the lease is the fleet's, not a job's
+
+
+class Reconciler:
+    """The one path that heals lost messages, killed workers and an emptied Redis."""
+
+    def __init__(self, store: Store, hints: Hints, sender: Sender, advancer: Advancer, settings: Settings) -> None:
+        self._store = store
+        self._hints = hints
+        self._sender = sender
+        self._advancer = advancer
+        self._settings = settings
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="reconciler", daemon=True)
+
+    def start(self) -> None:
+        """Looks at all open jobs at once, then every `reconcile_s` seconds and whenever Redis comes back."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopped.set()
+        self._thread.join(timeout=self._settings.lease_s)
+
+    def reconcile(self) -> None:
+        """One pass over the open jobs, if no other control worker is at it. Raises TransientError."""
+        with Lease(self._hints, _FLEET, "reconciler", self._settings.reconcile_s) as lease:
+            if not lease.acquire():
+                return
+            for found in self._store.list(OPEN):
+                if self._stopped.is_set():
+                    return
+                lease.check()
+                job_id = found.key.removeprefix(OPEN)
+                if JOB_ID.fullmatch(job_id):
+                    self._heal_or_say(job_id)
+
+    def _run(self) -> None:
+        while not self._stopped.is_set():
+            pause_s = self._settings.reconcile_s
+            try:
+                self.reconcile()
+            except QueueUnavailable as error:
+                log.warning("waiting for Redis: %s", error)
+                self._wait_for_redis()
+                pause_s = 0.0
+            except TransientError as error:
+                log.warning("reconciling is put off: %s", error)
+            except Exception:  # no job is lost by it: the next pass looks at all of them again
+                log.exception("reconciling failed")
+            self._stopped.wait(pause_s)
+
+    def _wait_for_redis(self) -> None:
+        while not self._stopped.wait(_REDIS_RETRY_S):
+            try:
+                self._hints.ping()
+            except QueueUnavailable:
+                continue
+            log.info("Redis is back")
+            return
+
+    def _heal_or_say(self, job_id: str) -> None:
+        try:
+            self._heal(job_id)
+        except NoSuchJob:
+            log.debug("open/%s has no job yet", job_id)
+        except TransientError:
+            raise
+        except VaejobError as error:  # this job cannot be healed; the others can
+            log.error("job %s: %s", job_id, error)
+
+    def _heal(self, job_id: str) -> None:
+        if close_job(self._store, self._hints, job_id):
+            return
+        job, plan = load_job(self._store, job_id), load_plan(self._store, job_id)
+        if self._store.stat(JobKeys(job_id).cancel) is not None:
+            if not self._hints.is_leased(job_id, "finish"):
+                self._sender.finish(job_id)
+        elif plan is None:
+            if not self._hints.is_leased(job_id, "plan"):
+                self._sender.plan(job_id)
+        else:
+            self._advancer.advance(job, plan, recount=True)

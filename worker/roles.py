@@ -1,0 +1,153 @@
+"""The two roles as running processes: building their parts, and starting Celery with the right pool."""
+
+from __future__ import annotations
+
+import logging
+import os
+from functools import cached_property
+from typing import Any
+
+from billiard.process import current_process
+from celery import Celery, signals
+
+from vae_core.jobs.channels import CONTROL_ROLE, PARTS_ROLE, Channels
+from vae_core.settings import Settings
+from vae_core.storage.base import Store
+from vae_core.storage.opening import open_store
+from worker.advancing import Advancer
+from worker.app import make_app
+from worker.engines import Engines
+from worker.finishing import Finisher
+from worker.hints import Hints
+from worker.lifecycle import StopFlag, die_with_parent
+from worker.logs import set_up_logs
+from worker.parts import PartHandler
+from worker.planning import Planner
+from worker.presence import Presence
+from worker.probe import probe
+from worker.reconciler import Reconciler
+from worker.sender import CelerySender
+from worker.tasks import add_control_tasks, add_part_task
+
+log = logging.getLogger(__name__)
+
+CONTROL_THREADS = 4
+
+
+class _Connections:
+    """What both roles work with; each is made when it is first asked for, in the process that asks."""
+
+    def __init__(self, settings: Settings, app: Celery) -> None:
+        self.settings = settings
+        self.channels = Channels(settings.queue)
+        self._app = app
+
+    @cached_property
+    def store(self) -> Store:
+        return open_store(self.settings.store)
+
+    @cached_property
+    def hints(self) -> Hints:
+        return Hints(self.settings.broker_url, self.channels)
+
+    @cached_property
+    def sender(self) -> CelerySender:
+        return CelerySender(self._app, self.channels)
+
+    @cached_property
+    def advancer(self) -> Advancer:
+        return Advancer(self.store, self.hints, self.sender, self.settings)
+
+
+class _ChildHandler:
+    """The part handler of one child process, made on its first part: only then are torch and the model loaded."""
+
+    def __init__(self, connections: _Connections, devices: list[str], stop: StopFlag) -> None:
+        self._connections = connections
+        self._devices = devices
+        self._stop = stop
+
+    @cached_property
+    def _handler(self) -> PartHandler:
+        at = self._connections
+        device = self._devices[getattr(current_process(), "index", 0) % len(self._devices)]
+        engines = Engines(at.settings, at.store, device)
+        return PartHandler(at.settings, at.store, at.hints, at.sender, engines, self._stop.is_set)
+
+    def handle(self, job_id: str, part: int) -> None:
+        self._handler.handle(job_id, part)
+
+
+def run_parts(settings: Settings) -> int:
+    """Runs the parts role until it is told to stop; its exit status. Raises InvalidValue for a bad checkpoint or device."""
+    findings = probe(settings)
+    app = make_app(settings)
+    connections = _Connections(settings, app)
+    stop = StopFlag()
+    add_part_task(app, _ChildHandler(connections, findings.devices, stop).handle)
+    parent = os.getpid()
+    presence = Presence(
+        Hints(settings.broker_url, connections.channels),
+        settings,
+        role=PARTS_ROLE,
+        processes=len(findings.devices),
+        device=f"{', '.join(findings.devices)}: {findings.model}",
+    )
+    signals.worker_process_init.connect(lambda **_: die_with_parent(parent), weak=False)
+    signals.worker_shutting_down.connect(lambda **_: stop.set(), weak=False)
+    return _run_celery(
+        app,
+        settings,
+        [presence],
+        queues=[connections.channels.parts_queue],
+        pool="prefork",
+        concurrency=len(findings.devices),
+    )
+
+
+def run_control(settings: Settings) -> int:
+    """Runs the control role until it is told to stop; its exit status."""
+    app = make_app(settings)
+    at = _Connections(settings, app)
+    add_control_tasks(
+        app,
+        Planner(at.store, at.hints, at.advancer, settings).plan,
+        Finisher(at.store, at.hints, at.advancer, settings).finish,
+    )
+    presence = Presence(at.hints, settings, role=CONTROL_ROLE, processes=CONTROL_THREADS, device="")
+    reconciler = Reconciler(at.store, at.hints, at.sender, at.advancer, settings)
+    return _run_celery(
+        app,
+        settings,
+        [presence, reconciler],
+        queues=[at.channels.control_queue],
+        pool="threads",
+        concurrency=CONTROL_THREADS,
+    )
+
+
+def _run_celery(app: Celery, settings: Settings, threads: list[Presence | Reconciler], **options: Any) -> int:
+    """Celery's worker in this process, with `threads` beside it while it is up."""
+    signals.setup_logging.connect(lambda **_: set_up_logs(settings.log_format), weak=False)
+
+    @signals.worker_ready.connect(weak=False)
+    def start(**_: Any) -> None:
+        for thread in threads:
+            thread.start()
+        log.info("ready, on %s", ", ".join(options["queues"]))
+
+    @signals.worker_shutdown.connect(weak=False)
+    def stop(**_: Any) -> None:
+        for thread in reversed(threads):
+            thread.stop()
+
+    worker = app.Worker(
+        quiet=True,
+        loglevel="INFO",
+        without_gossip=True,
+        without_mingle=True,
+        without_heartbeat=True,
+        **options,
+    )
+    worker.start()
+    return int(worker.exitcode or 0)

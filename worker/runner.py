@@ -1,0 +1,174 @@
+"""Does one part and says how it went: the model's pictures encoded, measured and written. Knows no Celery, no Redis."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor
+from contextlib import contextmanager
+from typing import NamedTuple, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vae_core.imaging.encoding import CONTENT_TYPES, encode_image, encoder_name
+from vae_core.imaging.sheets import atlas
+from vae_core.imaging.similarity import psnr, ssim
+from vae_core.jobs.job import Job, Plan
+from vae_core.jobs.layout import JobKeys, fitted_input_name, sheet_name
+from vae_core.jobs.parts import GRID_PAIRS, grid_indices, part_range
+from vae_core.jobs.records import ItemDone, ItemError, PartRecord, SideFile
+from vae_core.storage.base import Store
+from worker.guard import Guard
+from worker.kinds import Kind, Picture
+from worker.pipeline import run_batches
+
+T = TypeVar("T")
+
+
+class Assignment(NamedTuple):
+    """A part of a planned job, and the token of the attempt at it."""
+
+    job: Job
+    plan: Plan
+    part: int
+    attempt: str
+
+
+class PartRunner:
+    """Runs parts against one store, fetching and writing on `executor`'s threads."""
+
+    def __init__(self, store: Store, executor: Executor) -> None:
+        self._store = store
+        self._executor = executor
+
+    def run(
+        self,
+        assignment: Assignment,
+        kind: Kind,
+        *,
+        batch_size: int,
+        engine_kind: str,
+        guard: Guard,
+        on_progress: Callable[[int], None],
+    ) -> PartRecord:
+        """Writes the part's outputs and returns its record, which the caller commits.
+
+        on_progress: told the number of finished items after each batch. Raises what the guard and the store raise.
+        """
+        work = _Work(self._store, assignment, guard)
+        indices = part_range(assignment.plan, assignment.part)
+        done: list[ItemDone] = []
+        errors: list[ItemError] = []
+        with work.seconds.measured("total"):
+            for batch in run_batches(
+                indices,
+                batch_size=batch_size,
+                executor=self._executor,
+                fetch=lambda index: work.timed("fetch", lambda: kind.fetch(index)),
+                model=lambda fetched: work.timed("model", lambda: kind.model(fetched)),
+                write=work.write,
+                between_batches=guard.between_batches,
+            ):
+                errors.extend(item for item in batch if isinstance(item, ItemError))
+                done.extend(item for item in batch if isinstance(item, ItemDone))
+                on_progress(len(done) + len(errors))
+            work.write_sheet()
+        return PartRecord(
+            part=assignment.part,
+            items=tuple(done),
+            errors=tuple(errors),
+            files=tuple(sorted(work.files, key=lambda file: file.key)),
+            kind=f"{engine_kind}, {encoder_name(assignment.job.spec.format)}",
+            seconds=work.seconds.rounded(),
+            attempt=assignment.attempt,
+            worker=f"{socket.gethostname()}:{os.getpid()}",
+        )
+
+
+class _Work:
+    """The writing side of one part: what is written, and what is kept for the part's sheet."""
+
+    def __init__(self, store: Store, assignment: Assignment, guard: Guard) -> None:
+        self._store = store
+        self._part = assignment.part
+        self._format = assignment.job.spec.format
+        self._root = JobKeys(assignment.job.job_id).root
+        self._guard = guard
+        self._on_grid = frozenset(grid_indices(assignment.plan.items, GRID_PAIRS))
+        self._tiles: dict[int, Sequence[NDArray[np.uint8]]] = {}
+        self.files: list[SideFile] = []
+        self.seconds = StageSeconds()
+
+    def timed(self, stage: str, call: Callable[[], T]) -> T:
+        with self.seconds.measured(stage):
+            return call()
+
+    def write(self, picture: Picture) -> ItemDone:
+        """Encodes, measures and writes one picture. Runs on many threads at once."""
+        with self.seconds.measured("encode"):
+            data = encode_image(picture.pixels, self._format)
+            quality = self._quality(picture)
+        tag = self._put(picture.name, data, CONTENT_TYPES[self._format])
+        self._tiles[picture.index] = [picture.pixels] if picture.fitted is None else [picture.fitted, picture.pixels]
+        if picture.fitted is not None and picture.index in self._on_grid:
+            self._put_file(fitted_input_name(picture.index), encode_image(picture.fitted, "png"), "image/png")
+        return ItemDone(
+            index=picture.index,
+            key=picture.name,
+            sha256=hashlib.sha256(data).hexdigest(),
+            size_bytes=len(data),
+            source=picture.source.key if picture.source else None,
+            source_tag=picture.source.tag if picture.source else None,
+            psnr=quality[0],
+            ssim=quality[1],
+            tag=tag,
+        )
+
+    def write_sheet(self) -> None:
+        """Writes the atlas of the part: its images in order, each after its fitted input where there is one."""
+        tiles = [tile for index in sorted(self._tiles) for tile in self._tiles[index]]
+        if tiles:
+            with self.seconds.measured("sheet"):
+                data = atlas(tiles)
+            self._put_file(sheet_name(self._part), data, "image/webp")
+
+    def _quality(self, picture: Picture) -> tuple[float, float] | tuple[None, None]:
+        if picture.fitted is None:
+            return None, None
+        return psnr(picture.pixels, picture.fitted), ssim(picture.pixels, picture.fitted)
+
+    def _put_file(self, name: str, data: bytes, content_type: str) -> None:
+        tag = self._put(name, data, content_type)
+        sha256 = hashlib.sha256(data).hexdigest()
+        self.files.append(SideFile(key=name, sha256=sha256, size_bytes=len(data), tag=tag))
+
+    def _put(self, name: str, data: bytes, content_type: str) -> str:
+        self._guard.before_write()
+        with self.seconds.measured("write"):
+            return self._store.write(self._root + name, data, content_type=content_type)
+
+
+class StageSeconds:
+    """Wall-clock seconds by stage, added up over threads: `fetch`, `encode` and `write` may exceed `total`."""
+
+    def __init__(self) -> None:
+        self._seconds: dict[str, float] = {}
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def measured(self, stage: str) -> Iterator[None]:
+        began = time.perf_counter()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._seconds[stage] = self._seconds.get(stage, 0.0) + time.perf_counter() - began
+
+    def rounded(self) -> dict[str, float]:
+        with self._lock:
+            return {stage: round(seconds, 3) for stage, seconds in sorted(self._seconds.items())}
