@@ -16,7 +16,7 @@ from vae_core.errors import VaejobError
 
 def _show_version(ctx: click.Context, _parameter: click.Parameter, asked: bool) -> None:
     if asked and not ctx.resilient_parsing:
-        from producer.version import code_version
+        from vae_core.version import code_version
 
         click.echo(f"vaejob {code_version()}")
         ctx.exit()

@@ -53,6 +53,8 @@ def resume(store: Store, hints: Hints, status: JobStatus) -> None:
         with suppress(QueueUnavailable):  # then Redis holds nothing of the job that could be wrong for long
             hints.forget(status.job_id)
         store.delete([keys.end])
+        # A worker that still saw the end may have tidied the marker away in between.
+        store.write(open_key(status.job_id), b"")
 
 
 @contextmanager

@@ -29,7 +29,7 @@ def waiting_line(away: QueueUnavailable, settings: Settings) -> str:
     """One line for a Redis that does not answer, where nobody can be there to do the work."""
     if settings.embedded:
         return f"no worker is there: {HOW_TO_START_HERE}"
-    return f"no worker can be reached ({away}): {HOW_TO_START}"
+    return f"no worker is there ({away}): {HOW_TO_START}"
 
 
 def absence(hints: Hints, settings: Settings, store_url: str) -> str | None:

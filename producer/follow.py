@@ -30,7 +30,7 @@ def follow(session: Session, job: Job, *, as_json: bool) -> int:
 
 def ending(status: JobStatus) -> list[str]:
     """How the job ended, for people: what came of it, and what to do next."""
-    done = f"{status.done:,} of {counted(status.items or 0, 'image')}"
+    done = f"{status.done:,} of {counted(status.items, 'image')}" if status.items is not None else "no images"
     if status.state == "failed":
         why = f"{status.failure.message} ({status.failure.code})" if status.failure else "no reason is recorded"
         return [f"Failed: {why}", f"Start it again with `vaejob resume {status.job_id}`."]

@@ -174,7 +174,7 @@ class Hints:
         except redis.TimeoutError as error:
             raise QueueUnavailable(f"Redis at {self.address} does not answer in time") from error
         except (redis.RedisError, OSError) as error:
-            why = str(error) or type(error).__name__
+            why = str(error).rstrip(".") or type(error).__name__
             raise QueueUnavailable(f"Redis at {self.address} does not answer: {why}") from error
         except ValueError as error:
             # Its text is kept back: it may quote a password.

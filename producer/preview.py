@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
 
 from producer.output import counted, emit_fields, emit_json, note
 from vae_core.errors import VaejobError
@@ -68,14 +68,15 @@ def _inputs(spec: ReconstructSpec) -> dict[str, int] | None:
     return {"count": count, "size_bytes": size_bytes}
 
 
-def _listed(source: Source) -> Any:
-    """Name below the source, and bytes, of each of its objects."""
+def _listed(source: Source) -> Iterator[tuple[str, int]]:
+    """Name as a pattern sees it, below the last folder of the source, and bytes of each of its objects."""
     from vae_core.storage.opening import open_store
 
     if not source.is_local:
         store = open_store(f"{S3}{source.bucket}", create=False)
         for entry in store.list(source.path):
-            yield entry.key[len(source.path) :].lstrip("/") or entry.key.rpartition("/")[2], entry.size_bytes
+            if not entry.key.endswith("/") or entry.size_bytes:  # otherwise it only marks a folder
+                yield entry.key[source.path.rfind("/") + 1 :], entry.size_bytes
         return
     path = Path(source.path)
     if path.is_file():

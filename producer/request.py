@@ -10,14 +10,14 @@ from datetime import datetime
 from pathlib import Path
 
 from producer.lookup import LATEST
-from producer.version import code_version
-from vae_core.errors import InvalidValue
+from vae_core.errors import BadCheckpoint, InvalidValue
 from vae_core.jobs.checks import shown
 from vae_core.jobs.ids import check_job_id, new_job_id, seed_for
 from vae_core.jobs.job import Job
 from vae_core.jobs.sources import LOCAL, S3, check_allowed, parse_source
 from vae_core.jobs.spec import JobSpec
 from vae_core.settings import Settings
+from vae_core.version import code_version
 
 SpecOf = Callable[[int], JobSpec]  # from the seed to use where the user gave none
 
@@ -57,9 +57,14 @@ def check_checkpoint(settings: Settings) -> None:
     Only while Redis is embedded: otherwise the planning worker's own checkpoint counts, on whatever machine it is.
     """
     if settings.embedded and settings.checkpoint is not None:
-        from vae_core.model.checkpoint import read_info
-
-        read_info(settings.checkpoint)
+        try:
+            from vae_core.model.checkpoint import read_info
+        except ImportError:
+            return  # installed without the worker's extras: the worker will look
+        try:
+            read_info(settings.checkpoint)
+        except BadCheckpoint as error:
+            raise BadCheckpoint(f"VAEJOB_CHECKPOINT {error}") from error
 
 
 def _path_url(text: str) -> str:

@@ -13,7 +13,7 @@ from typing import ClassVar, NamedTuple
 import msgspec
 
 from producer.records import part_records
-from vae_core.errors import InvalidValue, ObjectMissing, PermanentError
+from vae_core.errors import InvalidValue, ObjectMissing, ObjectTooLarge, PermanentError
 from vae_core.jobs.checks import shown
 from vae_core.jobs.ids import new_token
 from vae_core.jobs.layout import JobKeys
@@ -51,8 +51,8 @@ class Fetched(msgspec.Struct, kw_only=True):
     written_bytes: int = 0
 
 
-def wanted_files(store: Store, keys: JobKeys, *, ended: bool) -> Iterator[Wanted]:
-    """Outputs and the page's atlases, as the manifest of an ended job or the records of a running one name them."""
+def outputs(store: Store, keys: JobKeys, *, ended: bool) -> Iterator[Wanted]:
+    """The images, as the manifest of an ended job or the records of a running one name them."""
     manifest = _read_if_there(store, keys.manifest) if ended else None
     if manifest is not None:
         decoder = msgspec.json.Decoder(ItemDone)
@@ -62,9 +62,14 @@ def wanted_files(store: Store, keys: JobKeys, *, ended: bool) -> Iterator[Wanted
             except msgspec.MsgspecError as error:
                 raise ResultsDamaged(f"{keys.manifest}, line {number}, is not valid: {error}") from error
             yield Wanted(item.key, item.sha256, item.size_bytes)
+        return
     for record in part_records(store, keys):
-        if manifest is None:
-            yield from (Wanted(item.key, item.sha256, item.size_bytes) for item in record.items)
+        yield from (Wanted(item.key, item.sha256, item.size_bytes) for item in record.items)
+
+
+def side_files(store: Store, keys: JobKeys) -> Iterator[Wanted]:
+    """The atlases that the page draws from, as the records name them."""
+    for record in part_records(store, keys):
         yield from (Wanted(file.key, file.sha256, file.size_bytes) for file in record.files)
 
 
@@ -83,13 +88,13 @@ class Fetcher:
         self._folder = folder
         self._threads = threads
         self.fetched = Fetched()
+        self._damaged: list[str] = []
 
     def fetch(self, wanted: Iterable[Wanted], on_file: Callable[[], object]) -> None:
         """Writes each file that is not there yet. on_file: called after each, from this thread.
 
-        Raises ResultsDamaged, after all else was brought, naming the files that do not match; FolderUnusable at once.
+        A file that is not what it should be is left out, for `check` to tell of. Raises FolderUnusable.
         """
-        damaged: list[str] = []
         queue = iter(wanted)
         pool = ThreadPoolExecutor(self._threads)
         try:
@@ -101,13 +106,17 @@ class Fetcher:
                     break
                 ready, pending = wait(pending, return_when=FIRST_COMPLETED)
                 for future in ready:
-                    damaged += [fault] if (fault := future.result()) else []
+                    if (fault := future.result()) is not None:
+                        self._damaged.append(fault)
                     on_file()
         finally:
             pool.shutdown(cancel_futures=True)
-        if damaged:
-            more = f" and {len(damaged) - 1:,} more" if len(damaged) > 1 else ""
-            raise ResultsDamaged(f"{min(damaged)}{more}: the rest was fetched; `vaejob fetch` again tries these again")
+
+    def check(self) -> None:
+        """Raises ResultsDamaged, naming the first of the files that are missing or do not match."""
+        if self._damaged:
+            more = f", and {len(self._damaged) - 1:,} more are not right" if len(self._damaged) > 1 else ""
+            raise ResultsDamaged(f"{min(self._damaged)}{more}: the others were fetched; fetch again to try once more")
 
     def fetch_documents(self) -> None:
         """Writes manifest, errors, summary, contact sheet and page, whichever there are."""
@@ -123,11 +132,13 @@ class Fetcher:
             self.fetched.kept += 1
             return None
         try:
-            data = self._store.read(self._keys.root + wanted.name).data
+            data = self._store.read(self._keys.root + wanted.name, max_bytes=wanted.size_bytes).data
         except ObjectMissing:
             return f"{wanted.name} is missing from the store"
+        except ObjectTooLarge:
+            return f"{wanted.name} is larger than it was when it was written"
         if hashlib.sha256(data).hexdigest() != wanted.sha256:
-            return f"{wanted.name} does not match its SHA-256 in the manifest"
+            return f"{wanted.name} does not match its SHA-256"
         self._write(path, data)
         self.fetched.written += 1
         self.fetched.written_bytes += len(data)

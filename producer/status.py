@@ -89,7 +89,7 @@ class JobReader:
 
     def _status(self, state: str, hints: Progress | None) -> JobStatus:
         job = self.job
-        items = self.end.items if self.end else self.plan.items if self.plan else None
+        items = self.plan.items if self.plan else None
         if items is None and isinstance(job.spec, SampleSpec):
             items = job.spec.n
         known = hints.errors if hints else None

@@ -11,7 +11,7 @@ from producer import exits
 from producer.lookup import find_job
 from producer.output import counted, emit_json, note, say
 from producer.params import job_argument, json_option
-from producer.results import Fetcher, check_folder, wanted_files
+from producer.results import Fetcher, check_folder, outputs, side_files
 from producer.session import Session, pass_session
 from producer.status import JobReader
 from vae_core.jobs.layout import JobKeys
@@ -41,11 +41,13 @@ def fetch_command(session: Session, job: str, folder: Path | None, as_json: bool
     tqdm.monitor_interval = 0
     quiet = not sys.stderr.isatty()
     with tqdm(total=status.done, desc="fetching", unit=" files", disable=quiet, dynamic_ncols=True) as bar:
-        fetcher.fetch(wanted_files(session.store, keys, ended=ended), bar.update)
+        fetcher.fetch(outputs(session.store, keys, ended=ended), bar.update)
+    fetcher.fetch(side_files(session.store, keys), lambda: None)
     if ended:
         fetcher.fetch_documents()
     else:
         note(f"job {found.job_id} is {status.state}: fetched what is committed so far; fetch again once it has ended")
+    fetcher.check()
     if as_json:
         emit_json({"job_id": found.job_id, "state": status.state, "folder": str(target), "files": fetcher.fetched})
     else:

@@ -94,11 +94,11 @@ def errors_command(session: Session, job: str, as_json: bool) -> int:
     if errors:
         rows = [(str(error.index), error.code, error.source or "", error.message) for error in errors]
         emit_table(("INDEX", "CODE", "SOURCE", "MESSAGE"), rows, whole=2)
+    elif status.failure is not None:
+        note(f"job {found.job_id} has listed no errors; it failed as a whole: {status.failure.message}")
     else:
-        note(
-            f"job {found.job_id} has listed no errors"
-            + ("" if status.state in ENDED else f" yet: it is {status.state}")
-        )
+        yet = "" if status.state in ENDED else f" yet: it is {status.state}"
+        note(f"job {found.job_id} has listed no errors{yet}")
     return exits.DONE
 
 
