@@ -1,0 +1,41 @@
+# Everything happens in .venv, which each target brings about by itself.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo worker test lint fmt clean
+
+help: ## show this
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(READY) ## make .venv with everything that is needed, once
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or later is needed, this is " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+demo: $(READY) ## a worker, 500 sampled cars and a folder reconstructed, in .demo/
+	@PATH="$(CURDIR)/$(BIN):$$PATH" sh deploy/demo.sh
+
+worker: $(READY) ## work on the queue until Ctrl-C; settings are VAEJOB_* variables
+	@exec $(BIN)/vaeworker
+
+test: $(READY) ## all tests, on real Redis and S3 servers
+	$(BIN)/pytest
+
+lint: $(READY) ## ruff and mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+fmt: $(READY) ## put the code in order
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean: ## remove .venv, .demo and caches
+	rm -rf $(VENV) .demo .mypy_cache .ruff_cache .pytest_cache *.egg-info build
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
