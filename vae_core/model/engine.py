@@ -1,0 +1,154 @@
+"""A checkpoint loaded on a device: latents and images in, latents and images out, the same bytes every time."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vae_core.errors import BatchTooLarge, InvalidValue
+from vae_core.model.devices import EngineKind, default_batch_size, device_model, find_device
+from vae_core.model.network import Network
+from vae_core.model.prior import Prior
+from vae_core.model.weights import load_checkpoint
+
+MAX_BATCH_SIZE = 4096
+
+
+class Engine:
+    """Runs one network with one fixed batch shape; build it with `Engine.load`.
+
+    Arrays go in and come out in NumPy: images are uint8 (B, H, W, 3), latents float32 (B, Z). A short batch is padded,
+    so that no item's result depends on its neighbours, its place, or the number of threads. Not safe to share between
+    threads.
+    """
+
+    def __init__(
+        self, network: Network, prior: Prior, checkpoint_sha256: str, device: torch.device, batch_size: int
+    ) -> None:
+        """network: folded, on `device`, channels last. Callers use `Engine.load`."""
+        self._network = network
+        self._prior = prior
+        self._device = device
+        self.checkpoint_sha256 = checkpoint_sha256
+        self.batch_size = batch_size
+        self.latent_dim = network.config.latent_dim
+        self.image_size = network.config.image_size
+        self.kind = EngineKind(
+            device=device_model(device),
+            torch_version=torch.__version__,
+            backend="eager",
+            dtype="float32",
+            memory_layout="channels_last",
+            batch_shape=(batch_size, self.image_size, self.image_size),
+        )
+
+    @classmethod
+    def load(
+        cls, path: Path, *, device: str = "auto", batch_size: int | None = None, threads: int | None = None
+    ) -> Engine:
+        """Load a checkpoint.
+
+        device: `auto`, `cpu`, `cuda` or `cuda:N`. batch_size: 1 to 4096; left out, the fixed one of the device type.
+        threads: of the whole process, for computation on the CPU; left out, torch's own choice stays. Raises
+        BadCheckpoint, InvalidValue, or BatchTooLarge when the device cannot even hold the weights.
+        """
+        found = find_device(device)
+        size = default_batch_size(found) if batch_size is None else batch_size
+        _check_range("batch size", size, MAX_BATCH_SIZE)
+        if threads is not None:
+            _check_range("threads", threads, 1024)
+            torch.set_num_threads(threads)
+        network, prior, info = load_checkpoint(path)
+        # Folded before it moves: the folded weights are then the same on every device.
+        folded = network.fold().to(memory_format=torch.channels_last)
+        with _out_of_memory_translated(size):
+            return cls(folded.to(found), prior, info.sha256, found, size)
+
+    def resized(self, batch_size: int) -> Engine:
+        """The same network under another batch shape, and so of another kind. Raises InvalidValue."""
+        _check_range("batch size", batch_size, MAX_BATCH_SIZE)
+        return Engine(self._network, self._prior, self.checkpoint_sha256, self._device, batch_size)
+
+    def sample_latents(self, seed: int, indices: Sequence[int], temperature: float = 1.0) -> np.ndarray:
+        """The latent of each (seed, index) under the checkpoint's prior, float32 (B, Z), B of any size.
+
+        seed: 0 to 2**64 - 1. indices: 0 to 2**63 - 1. temperature: 0 to 4. Raises InvalidValue.
+        """
+        return self._prior.sample(seed, indices, temperature)
+
+    def decode(self, z: np.ndarray) -> np.ndarray:
+        """The image of each latent: float32 (B, Z) -> uint8 (B, H, W, 3), 1 <= B <= batch_size.
+
+        Values are rounded to the nearest of 256 levels, halves to the even one. Raises InvalidValue for another shape
+        or type or for values that are not finite, BatchTooLarge when the device runs out of memory.
+        """
+        self._check(z, "latents", np.dtype(np.float32), (self.latent_dim,))
+        with self._running():
+            return self._to_pixels(self._network.decode(self._to_device(z)), len(z))
+
+    def encode(self, images: np.ndarray) -> np.ndarray:
+        """The posterior mean of each image: uint8 (B, H, W, 3) -> float32 (B, Z). Raises as `decode`."""
+        self._check_images(images)
+        with self._running():
+            return self._encode(images)[: len(images)].cpu().numpy()
+
+    def reconstruct(self, images: np.ndarray) -> np.ndarray:
+        """Each image encoded and decoded from its posterior mean: uint8 (B, H, W, 3) both ways. Raises as `decode`."""
+        self._check_images(images)
+        with self._running():
+            return self._to_pixels(self._network.decode(self._encode(images)), len(images))
+
+    def _encode(self, images: np.ndarray) -> Tensor:
+        pixels = self._to_device(images).permute(0, 3, 1, 2)  # (B, H, W, 3) -> (B, 3, H, W), channels last in memory
+        return self._network.encode(pixels.float().div_(255.0)).mean
+
+    def _to_device(self, rows: np.ndarray) -> Tensor:
+        """The rows on the device, padded with zeros to the fixed batch size."""
+        padded = np.zeros((self.batch_size, *rows.shape[1:]), dtype=rows.dtype)
+        padded[: len(rows)] = rows
+        return torch.from_numpy(padded).to(self._device)
+
+    def _to_pixels(self, images: Tensor, count: int) -> np.ndarray:
+        pixels = images.mul(255.0).round_().clamp_(0.0, 255.0).to(torch.uint8)
+        return np.ascontiguousarray(pixels.permute(0, 2, 3, 1)[:count].cpu().numpy())  # (B, 3, H, W) -> (B, H, W, 3)
+
+    @contextlib.contextmanager
+    def _running(self) -> Iterator[None]:
+        """No gradients; on a GPU only algorithms that give the same bits each time, at full float32 precision."""
+        with (
+            torch.inference_mode(),
+            torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False),
+            _out_of_memory_translated(self.batch_size),
+        ):
+            yield
+
+    def _check_images(self, images: np.ndarray) -> None:
+        self._check(images, "images", np.dtype(np.uint8), (self.image_size, self.image_size, 3))
+
+    def _check(self, rows: np.ndarray, what: str, dtype: np.dtype[np.generic], row_shape: tuple[int, ...]) -> None:
+        if rows.dtype != dtype or rows.shape[1:] != row_shape or rows.ndim == 0:
+            raise InvalidValue(
+                f"{what} are {rows.dtype} {rows.shape}: {dtype} (B, {str(row_shape)[1:-1].strip(',')}) is expected"
+            )
+        if not 1 <= len(rows) <= self.batch_size:
+            raise InvalidValue(f"a batch of {len(rows)} {what} is out of range: 1 to {self.batch_size}")
+        if dtype.kind == "f" and not np.isfinite(rows).all():
+            raise InvalidValue(f"{what} hold a value that is not finite: only finite numbers are allowed")
+
+
+@contextlib.contextmanager
+def _out_of_memory_translated(batch_size: int) -> Iterator[None]:
+    try:
+        yield
+    except torch.OutOfMemoryError as exc:
+        raise BatchTooLarge(f"the device ran out of memory with batches of {batch_size} images") from exc
+
+
+def _check_range(field: str, value: int, high: int) -> None:
+    if not 1 <= value <= high:
+        raise InvalidValue(f"{field} {value} is out of range: 1 to {high}")

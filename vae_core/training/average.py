@@ -1,0 +1,50 @@
+"""The running average of a network's weights, which is what a run exports."""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+from torch import Tensor, nn
+
+from vae_core.model.network import Network
+
+
+class WeightAverage:
+    """Exponential moving average of weights and BatchNorm statistics (Polyak and Juditsky, 1992).
+
+    network: the averaged network, in evaluation mode. Early on the average is shorter, so that the random start is
+    soon forgotten.
+    """
+
+    def __init__(self, network: Network, decay: float) -> None:
+        self.network = copy.deepcopy(network).eval().requires_grad_(False)
+        self.updates = 0
+        self._decay = decay
+
+    @torch.no_grad()
+    def update(self, network: Network) -> None:
+        """Take in the weights as they are now."""
+        self.updates += 1
+        decay = min(self._decay, (1.0 + self.updates) / (10.0 + self.updates))
+        torch._foreach_lerp_(_float_tensors(self.network), _float_tensors(network), 1.0 - decay)
+
+
+def _float_tensors(network: Network) -> list[Tensor]:
+    return [value for value in network.state_dict().values() if value.is_floating_point()]
+
+
+@torch.no_grad()
+def refresh_batch_norm(network: Network, batches: list[Tensor]) -> None:
+    """Recompute the BatchNorm statistics over `batches`, as the averaged weights see them; ends in evaluation mode."""
+    norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None  # a plain mean over all batches
+    network.train()
+    for images in batches:
+        network.decode(network.encode(images).sample())
+    network.eval()
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum
