@@ -178,12 +178,12 @@ class FolderStore:
             with (
                 tree.disk_errors(self.url, f"key {shown(key)}"),
                 self._opened(above) as parent,
-                open(_open_file(name, parent, self.url), "rb", buffering=0) as file,
+                _opened_file(name, parent, self.url) as file,
             ):
-                before = os.fstat(file.fileno())
+                before = os.fstat(file)
                 self._refuse_unfit(key, before, max_bytes, if_tag)
-                data = _read_up_to(file.fileno(), before.st_size + 1)
-                after = os.fstat(file.fileno())
+                data = _read_up_to(file, before.st_size + 1)
+                after = os.fstat(file)
         except tree.ABSENT as exc:
             raise ObjectMissing(f"{self.url}: no object has key {shown(key)}") from exc
         tag = tree.tag_of(before)
@@ -223,14 +223,19 @@ class FolderStore:
         yield from found
 
 
-def _open_file(name: bytes, parent: int, url: str) -> int:
+@contextmanager
+def _opened_file(name: bytes, parent: int, url: str) -> Iterator[int]:
     """A descriptor of a file that is no link; opening does not wait, should it be a pipe."""
     try:
-        return os.open(name, _READ_FLAGS, dir_fd=parent)
+        file = os.open(name, _READ_FLAGS, dir_fd=parent)
     except OSError as exc:
         if exc.errno == errno.ELOOP:
             tree.refuse_link(name, parent, url)
         raise
+    try:
+        yield file
+    finally:
+        os.close(file)
 
 
 def _read_up_to(fd: int, limit: int) -> bytes:

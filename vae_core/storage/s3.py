@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 from vae_core.errors import InvalidValue, ObjectChanged, ObjectMissing, ObjectTooLarge, StoreError, StoreUnavailable
 from vae_core.storage.base import Blob, StoredObject
 from vae_core.storage.keys import bucket_key, shown
-from vae_core.storage.s3_client import S3Connection, S3Options
+from vae_core.storage.s3_client import S3Options, shared_connection
 from vae_core.storage.s3_deletion import delete_batch
 from vae_core.storage.s3_errors import answer_of
 from vae_core.storage.s3_listing import folder_names, objects
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _CREATE_TRIES = 5
 _DELETE_BATCH = 1000
-_SETTLE_S = 0.1
+_SETTLE_S = 0.3
 
 
 class _Conditional(enum.Enum):
@@ -55,7 +55,7 @@ class S3Store:
         self._bucket = bucket
         self._prefix = prefix
         self._root = f"{prefix}/" if prefix else ""
-        self._connection = S3Connection(options, self.url)
+        self._connection = shared_connection(options)
         self._conditional = _Conditional.UNKNOWN
         self._bucket_seen = False
         self._batches = True
@@ -87,7 +87,7 @@ class S3Store:
             with closing(answer["Body"]):
                 return self._received(key, answer, max_bytes, if_tag)
 
-        return self._connection.call(f"key {shown(key)}", operation)
+        return self._connection.call(f"{self.url}: key {shown(key)}", operation)
 
     def stat(self, key: str) -> StoredObject | None:
         name = bucket_key(self._root, key, self.url)
@@ -101,7 +101,7 @@ class S3Store:
                 raise
             return StoredObject(key, answer["ContentLength"], _tag(answer.get("ETag", "")))
 
-        found = self._connection.call(f"key {shown(key)}", operation)
+        found = self._connection.call(f"{self.url}: key {shown(key)}", operation)
         if found is None:
             self._require_bucket()
         return found
@@ -113,7 +113,7 @@ class S3Store:
         def operation(client: S3Client) -> str:
             return client.put_object(Bucket=self._bucket, Key=name, Body=data, ContentType=kind).get("ETag", "")
 
-        return _tag(self._connection.call(f"key {shown(key)}", operation))
+        return _tag(self._connection.call(f"{self.url}: key {shown(key)}", operation))
 
     def create(self, key: str, data: bytes, *, content_type: str | None = None) -> bool:
         for _ in range(_CREATE_TRIES):
@@ -149,7 +149,7 @@ class S3Store:
         def operation(client: S3Client) -> None:
             client.list_objects_v2(Bucket=self._bucket, Prefix=self._root, MaxKeys=1)
 
-        self._connection.call("listing the bucket", operation)
+        self._connection.call(f"{self.url}: listing the bucket", operation)
 
     def _received(self, key: str, answer: GetObjectOutputTypeDef, max_bytes: int | None, if_tag: str | None) -> Blob:
         tag = _tag(answer.get("ETag", ""))
@@ -200,7 +200,7 @@ class S3Store:
             client.put_object(Bucket=self._bucket, Key=name, Body=data, ContentType=kind)
             return True
 
-        return self._connection.call(f"key {shown(key)}", operation)
+        return self._connection.call(f"{self.url}: key {shown(key)}", operation)
 
     def _find_out(self, key: str, data: bytes, content_type: str | None) -> None:
         """Create once more what was just created: a server that does it again does not look."""
@@ -222,7 +222,7 @@ class S3Store:
                 if status != 403:  # May not be looked at, but is there.
                     raise
 
-        self._connection.call("the bucket", operation)
+        self._connection.call(f"{self.url}: the bucket", operation)
         self._bucket_seen = True
 
 

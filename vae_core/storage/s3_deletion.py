@@ -50,7 +50,7 @@ def delete_batch(connection: S3Connection, bucket: str, names: Sequence[str], ur
         left[:] = [error["Key"] for error in failed if "Key" in error] or left
         raise StoreUnavailable(f"{message}; try again later")
 
-    if left and not connection.call("deleting", at_once):
+    if left and not connection.call(f"{url}: deleting", at_once):
         together = False
         one_by_one += left
     for name in one_by_one:
@@ -58,5 +58,5 @@ def delete_batch(connection: S3Connection, bucket: str, names: Sequence[str], ur
         def one(client: S3Client, name: str = name) -> None:
             client.delete_object(Bucket=bucket, Key=name)
 
-        connection.call(f"deleting {shown(name)}", one)
+        connection.call(f"{url}: deleting {shown(name)}", one)
     return together

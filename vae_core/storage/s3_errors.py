@@ -94,40 +94,38 @@ def answer_of(exc: botocore_errors.ClientError) -> Answer:
     return Answer(code, int(meta.get("HTTPStatusCode") or 0), float(asked) if asked.isdecimal() else 0.0)
 
 
-def translated(exc: Exception, where: str, what: str, endpoint: str | None) -> VaejobError:
+def translated(exc: Exception, what: str, endpoint: str | None) -> VaejobError:
     """The project's error for one of FAILURES.
 
-    where: the store's address. what: reads like `key 'a/b'`. endpoint: the server's address, None for AWS itself.
+    what: reads like `s3://bucket/prefix: key 'a/b'`. endpoint: the server's address, None while it is not known.
     """
     if isinstance(exc, botocore_errors.ClientError):
-        return _refusal(answer_of(exc), where, what)
+        return _refusal(answer_of(exc), what)
     server = f" at {_without_user(endpoint)}" if endpoint else ""
     kind = type(exc).__name__
     if isinstance(exc, botocore_errors.SSLError) and "CERTIFICATE_VERIFY_FAILED" in str(exc):
         return StoreError(
-            f"{where}: the server's certificate{server} is not trusted; set AWS_CA_BUNDLE to its authority"
+            f"{what}: the server's certificate{server} is not trusted; set AWS_CA_BUNDLE to its authority"
         )
     if isinstance(exc, _NOT_CONNECTED):
         return CannotConnect(
-            f"{where}: nothing answers{server} ({kind}); check that the store is up, AWS_ENDPOINT_URL and the network"
+            f"{what}: nothing answers{server} ({kind}); check that the store is up, AWS_ENDPOINT_URL and the network"
         )
     if isinstance(exc, _NO_CREDENTIALS):
-        return StoreError(f"{where}: no usable credentials ({kind}); set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
+        return StoreError(f"{what}: no usable credentials ({kind}); set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
     if isinstance(exc, _CUT_OFF):
-        return StoreUnavailable(
-            f"{where}: {what}: the connection{server} was cut or timed out ({kind}); try again later"
-        )
-    return StoreError(f"{where}: {what}: the S3 client refuses ({kind}); check the address and the AWS_* settings")
+        return StoreUnavailable(f"{what}: the connection{server} was cut or timed out ({kind}); try again later")
+    return StoreError(f"{what}: the S3 client refuses ({kind}); check the address and the AWS_* settings")
 
 
-def _refusal(answer: Answer, where: str, what: str) -> VaejobError:
+def _refusal(answer: Answer, what: str) -> VaejobError:
     shown = str(answer.status) if answer.code in ("", str(answer.status)) else f"{answer.status} {answer.code}"
     transient = answer.status in (408, 409, 429) or (answer.status >= 500 and answer.status != 501)
     if transient or answer.code in _TRANSIENT_CODES:
-        message = f"{where}: {what}: the store cannot answer now ({shown}); try again later"
+        message = f"{what}: the store cannot answer now ({shown}); try again later"
         return AskedToWait(message, answer.wait_s) if answer.wait_s else StoreUnavailable(message)
     remedy = _REMEDIES.get(answer.code) or _REMEDIES.get(_REMEDY_BY_STATUS.get(answer.status, ""))
-    return StoreError(f"{where}: {what}: {remedy or 'the store refuses'} ({shown})")
+    return StoreError(f"{what}: {remedy or 'the store refuses'} ({shown})")
 
 
 def _without_user(endpoint: str) -> str:

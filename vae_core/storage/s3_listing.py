@@ -27,15 +27,17 @@ def _pages(connection: S3Connection, query: dict[str, str], what: str) -> Iterat
         yield page
         if not page.get("IsTruncated"):
             return
-        place = {"ContinuationToken": token} if (token := page.get("NextContinuationToken")) else _after(page)
+        place = {"ContinuationToken": token} if (token := page.get("NextContinuationToken")) else _after(page, what)
 
 
-def _after(page: ListObjectsV2OutputTypeDef) -> dict[str, str]:
+def _after(page: ListObjectsV2OutputTypeDef, what: str) -> dict[str, str]:
     """Where to go on after a page of a server that forgets the token."""
     names = [entry["Key"] for entry in page.get("Contents", [])[-1:]]
     names += [entry["Prefix"] for entry in page.get("CommonPrefixes", [])[-1:]]
     if not names:
-        raise StoreUnavailable("the server's listing breaks off without saying where to go on; try again later")
+        raise StoreUnavailable(
+            f"{what}: the server's listing breaks off without saying where to go on; try again later"
+        )
     return {"StartAfter": max(names, key=str.encode)}
 
 
@@ -46,7 +48,7 @@ def objects(connection: S3Connection, bucket: str, root: str, prefix: str, url: 
     """
     query = {"Bucket": bucket, "Prefix": root + prefix}
     last = b""
-    for page in _pages(connection, query, f"listing {prefix!r}"):
+    for page in _pages(connection, query, f"{url}: listing {prefix!r}"):
         for entry in page.get("Contents", []):
             key = entry["Key"].removeprefix(root)
             if not key:
@@ -58,8 +60,13 @@ def objects(connection: S3Connection, bucket: str, root: str, prefix: str, url: 
 
 
 def folder_names(connection: S3Connection, bucket: str, prefix: str, url: str) -> Iterator[str]:
-    """Names of the folders directly below `prefix` (full, `""` or ending in `/`), ascending."""
+    """Names of the folders directly below `prefix` (full, `""` or ending in `/`), ascending.
+
+    The server sorts them with their slash (`a-b/` before `a/`), so they are all held to be sorted without it.
+    """
     query = {"Bucket": bucket, "Prefix": prefix, "Delimiter": "/"}
-    for page in _pages(connection, query, f"listing the folders of {url}"):
-        for entry in page.get("CommonPrefixes", []):
-            yield entry["Prefix"].removeprefix(prefix).removesuffix("/")
+    found: list[str] = []
+    for page in _pages(connection, query, f"{url}: listing the folders"):
+        entries = page.get("CommonPrefixes", [])
+        found.extend(entry["Prefix"].removeprefix(prefix).removesuffix("/") for entry in entries)
+    yield from sorted(found, key=str.encode)
