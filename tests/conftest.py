@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from tests.checkpoints import write_tiny_checkpoint
 from tests.servers.process import ServerProcess
 from tests.servers.redis import RedisServer
 from tests.servers.s3 import MotoServer, RcloneServer
@@ -41,3 +43,11 @@ def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServ
     server = RedisServer(tmp_path_factory.mktemp("redis"))
     for _ in _running(server):
         yield server
+
+
+@pytest.fixture(scope="session")
+def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An untrained 32-pixel network: as real as any, and quick."""
+    path = tmp_path_factory.mktemp("checkpoint") / "tiny.safetensors"
+    write_tiny_checkpoint(path)
+    return path

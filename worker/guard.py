@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from typing import Protocol
@@ -46,7 +47,7 @@ class PartGuard:
         self._is_stopping = is_stopping
         self._is_cancelled = is_cancelled
         self._cancel_check_s = cancel_check_s
-        self._cancel_checked_at = 0.0
+        self._cancel_checked_at = -math.inf
 
     def before_write(self) -> None:
         self._check_lease()

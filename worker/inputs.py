@@ -37,8 +37,8 @@ def open_inputs(spec: ReconstructSpec, settings: Settings) -> Inputs:
         return Inputs(open_store(f"{S3}{source.bucket}"), source.path)
     path = Path(source.path)
     if path.is_file():
-        return Inputs(open_store(f"{LOCAL}{path.parent}"), path.name, only=path.name)
-    return Inputs(open_store(f"{LOCAL}{path}"), "")
+        return Inputs(open_store(f"{LOCAL}{path.parent}", create=False), path.name, only=path.name)
+    return Inputs(open_store(f"{LOCAL}{path}", create=False), "")
 
 
 def list_inputs(spec: ReconstructSpec, settings: Settings, inputs: Inputs) -> Iterator[StoredObject]:

@@ -55,10 +55,7 @@ def _look(settings: Settings) -> Findings:
     check_tensors(read_info(settings.checkpoint_path))
     found = devices()
     gpus = [name for name in found if name.startswith("cuda")]
-    if settings.device in {"auto", "cuda"} and gpus:
-        names = gpus
-    else:
-        names = [str(find_device(settings.device))]
+    names = gpus if settings.device in {"auto", "cuda"} and gpus else [str(find_device(settings.device))]
     return Findings(names, device_model(find_device(names[0])))
 
 

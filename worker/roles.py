@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import logging
 import os
+import warnings
 from functools import cached_property
 from typing import Any
 
 from billiard.process import current_process
 from celery import Celery, signals
+from celery.exceptions import SecurityWarning
 
 from vae_core.jobs.channels import CONTROL_ROLE, PARTS_ROLE, Channels
+from vae_core.model.checkpoint import read_info
 from vae_core.settings import Settings
 from vae_core.storage.base import Store
 from vae_core.storage.opening import open_store
@@ -79,7 +82,10 @@ class _ChildHandler:
 
 
 def run_parts(settings: Settings) -> int:
-    """Runs the parts role until it is told to stop; its exit status. Raises InvalidValue for a bad checkpoint or device."""
+    """Runs the parts role until it is told to stop; its exit status.
+
+    Raises InvalidValue, at once, for a checkpoint or a device that cannot be used.
+    """
     findings = probe(settings)
     app = make_app(settings)
     connections = _Connections(settings, app)
@@ -106,7 +112,11 @@ def run_parts(settings: Settings) -> int:
 
 
 def run_control(settings: Settings) -> int:
-    """Runs the control role until it is told to stop; its exit status."""
+    """Runs the control role until it is told to stop; its exit status.
+
+    Raises BadCheckpoint, at once, where there is none to pin jobs to: better no planner than one that fails every job.
+    """
+    read_info(settings.checkpoint_path)
     app = make_app(settings)
     at = _Connections(settings, app)
     add_control_tasks(
@@ -141,6 +151,8 @@ def _run_celery(app: Celery, settings: Settings, threads: list[Presence | Reconc
         for thread in reversed(threads):
             thread.stop()
 
+    # Celery warns of running as root because of pickle, which no message here may use.
+    warnings.filterwarnings("ignore", category=SecurityWarning)
     worker = app.Worker(
         quiet=True,
         loglevel="INFO",

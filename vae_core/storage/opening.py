@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import unquote
 
 from vae_core.errors import InvalidValue
 from vae_core.storage.base import Store
@@ -22,7 +21,7 @@ def open_store(url: str, *, create: bool = True, s3: S3Options | None = None) ->
     """The store at `file:///abs/path`, a plain path (relative to the working directory) or `s3://bucket[/prefix]`.
 
     Nothing is contacted or made yet; `check` does that. `open_store(store.url)` gives the same store again.
-    `%xx` is decoded in a file address and stands for itself in an S3 one; trailing slashes do not count.
+    Nothing in an address is decoded: `%`, `#` and `?` stand for themselves; trailing slashes do not count.
 
     create: a folder that is missing is made on the first write; with False (sources) it is a StoreError.
     s3: addresses, time limits and credentials that differ from the AWS_* variables and boto3's own files.
@@ -52,9 +51,8 @@ def _open_bucket(url: str, options: S3Options | None) -> Store:
 
 def _folder_path(url: str) -> str:
     if url.startswith("file:"):
-        rest = url.removeprefix("file://")
-        path = unquote(rest.removeprefix("localhost"))
-        if rest == url or not path.startswith("/"):
+        path = url.removeprefix("file://")
+        if path == url or not path.startswith("/"):
             raise InvalidValue(f"store address {url!r} is not an absolute file address: {_ALLOWED}")
     else:
         path = url

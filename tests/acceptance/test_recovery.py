@@ -1,0 +1,114 @@
+"""A job finishes by itself, with the same bytes, whatever was away or killed."""
+
+from __future__ import annotations
+
+import signal
+
+import pytest
+import redis
+
+from tests.acceptance.conftest import MakeFleet
+from tests.fleet import Fleet, wait_for
+from tests.servers.process import free_port
+from tests.servers.redis import RedisServer
+
+# Some seconds of work for the tiny model: long enough to be interrupted.
+LONG = ("sample", "--n", "3000", "--seed", "5", "--part-size", "50")
+
+
+def committed_parts(fleet: Fleet, job_id: str) -> int:
+    return sum(1 for _ in fleet.store.list(f"jobs/{job_id}/parts/"))
+
+
+def wait_for_parts(fleet: Fleet, job_id: str, parts: int) -> None:
+    wait_for(f"{parts} committed parts", lambda: committed_parts(fleet, job_id) >= parts)
+
+
+def check_same_as_undisturbed(fleet: Fleet, job_id: str) -> None:
+    fleet.vaejob(*LONG, "--job-id", "undisturbed", "--watch")
+    for name in ("manifest.jsonl", "errors.jsonl", "grid.png"):
+        assert fleet.read(job_id, name) == fleet.read("undisturbed", name)
+    assert not list(fleet.store.list("open/"))
+    assert not list(fleet.store.list(f"jobs/{job_id}/attempts/"))
+
+
+def test_job_waits_and_is_done_when_a_worker_comes(fleet: Fleet) -> None:
+    said = fleet.vaejob("sample", "--n", "5", "--job-id", "early").stderr
+    assert "worker" in said
+    assert "make worker" in said
+    assert len(said.strip().splitlines()) == 1
+    fleet.start_worker()
+    fleet.vaejob("watch", "early")
+    assert len(fleet.manifest("early")) == 5
+
+
+def test_job_is_done_when_redis_comes_after_it(make_fleet: MakeFleet, redis_server: RedisServer) -> None:
+    fleet = make_fleet(VAEJOB_REDIS_URL=f"redis://127.0.0.1:{free_port()}/0", VAEJOB_QUEUE="test-late")
+    said = fleet.vaejob("sample", "--n", "5", "--job-id", "early").stderr
+    assert len(said.strip().splitlines()) == 1
+    fleet.environment.update(redis_server.env)
+    fleet.start_worker()
+    fleet.vaejob("watch", "early")
+    assert len(fleet.manifest("early")) == 5
+
+
+def test_job_finishes_the_same_when_redis_is_emptied_in_the_middle(
+    make_fleet: MakeFleet, redis_server: RedisServer
+) -> None:
+    fleet = make_fleet(VAEJOB_QUEUE="test-emptied", **redis_server.env)
+    fleet.start_worker()
+    fleet.vaejob(*LONG, "--job-id", "hurt")
+    wait_for_parts(fleet, "hurt", 3)
+    with redis.Redis.from_url(redis_server.url) as client:
+        client.flushall()
+    fleet.vaejob("watch", "hurt")
+    check_same_as_undisturbed(fleet, "hurt")
+
+
+def test_job_finishes_the_same_when_all_workers_are_killed_and_one_comes_back(fleet: Fleet) -> None:
+    worker = fleet.start_worker()
+    fleet.vaejob(*LONG, "--job-id", "hurt")
+    wait_for_parts(fleet, "hurt", 3)
+    worker.kill_all()
+    assert not list(fleet.store.list("jobs/hurt/end.json"))
+    fleet.start_worker()
+    fleet.vaejob("watch", "hurt")
+    check_same_as_undisturbed(fleet, "hurt")
+
+
+@pytest.mark.parametrize("victim", ["ForkPoolWorker", "parts", "control"])
+def test_job_finishes_the_same_when_one_process_is_killed(fleet: Fleet, victim: str) -> None:
+    worker = fleet.start_worker()
+    fleet.vaejob(*LONG, "--job-id", "hurt")
+    wait_for_parts(fleet, "hurt", 3)
+    roles = {child.cmdline()[-1]: child for child in worker.children() if child.parent().pid == worker.process.pid}
+    process = roles["parts"].children()[0] if victim == "ForkPoolWorker" else roles[victim]
+    process.kill()
+    fleet.vaejob("watch", "hurt")
+    check_same_as_undisturbed(fleet, "hurt")
+
+
+def test_part_goes_back_uncounted_when_the_worker_is_told_to_stop(fleet: Fleet) -> None:
+    worker = fleet.start_worker()
+    fleet.vaejob("sample", "--n", "3000", "--seed", "5", "--part-size", "3000", "--job-id", "hurt")
+    wait_for("an attempt", lambda: list(fleet.store.list("jobs/hurt/attempts/")))
+    worker.process.send_signal(signal.SIGTERM)
+    assert worker.stop() == 0
+    assert not list(fleet.store.list("jobs/hurt/attempts/"))
+    assert not list(fleet.store.list("jobs/hurt/parts/"))
+    fleet.start_worker()
+    fleet.vaejob("watch", "hurt")
+    check_same_as_undisturbed(fleet, "hurt")
+
+
+def test_job_is_cancelled_soon_and_resumed_to_the_same_bytes_when_asked(fleet: Fleet) -> None:
+    fleet.start_worker()
+    fleet.vaejob(*LONG, "--job-id", "stopped")
+    wait_for_parts(fleet, "stopped", 2)
+    fleet.vaejob("cancel", "stopped")
+    fleet.vaejob("watch", "stopped", expect=5)
+    done = committed_parts(fleet, "stopped")
+    assert done < 60
+    fleet.vaejob("resume", "stopped")
+    fleet.vaejob("watch", "stopped")
+    check_same_as_undisturbed(fleet, "stopped")
