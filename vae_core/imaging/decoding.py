@@ -6,13 +6,23 @@ import io
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, UnidentifiedImageError
 
 from vae_core.errors import BadImage
 from vae_core.imaging.fitting import fit_image
 
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "MPO", "PPM")
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "PPM")
 _WHITE = (255, 255, 255, 255)
+# EXIF's orientations other than 1, which is upright, each with what makes it so.
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
 # Pillow's own limit is one number for the whole process, and half of it only warns; ours is checked for each image,
 # from its header, before any pixel is decoded.
@@ -31,7 +41,7 @@ def decode_fitted(data: bytes, *, size: int, fit: str, max_pixels: int) -> NDArr
             # JPEG only: decode at the smallest of 1/1, 1/2, 1/4, 1/8 that still holds twice the target.
             image.draft(None, (2 * size, 2 * size))
             image.load()
-            rgb = _to_rgb(ImageOps.exif_transpose(image))
+            rgb = _to_rgb(_upright(image))
         except MemoryError:
             raise
         except Exception as error:  # Pillow's decoders raise OSError, SyntaxError, ValueError, struct.error, ...:
@@ -47,6 +57,8 @@ def _open(data: bytes, max_pixels: int) -> Image.Image:
         image = Image.open(io.BytesIO(data), formats=FORMATS)
     except UnidentifiedImageError as error:
         raise BadImage("not_an_image", f"not an image of a known format: {', '.join(FORMATS)}") from error
+    except MemoryError:
+        raise
     except Exception as error:  # a broken header, in as many exception types as there are formats: the item is listed
         raise BadImage("undecodable", f"its header cannot be read: {error}") from error
     pixels = image.width * image.height
@@ -55,6 +67,16 @@ def _open(data: bytes, max_pixels: int) -> Image.Image:
         image.close()
         raise BadImage("too_many_pixels", f"{size} is {pixels:,} pixels; at most {max_pixels:,} are decoded")
     return image
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """The image as its EXIF orientation wants it seen."""
+    try:
+        orientation = image.getexif().get(ExifTags.Base.Orientation)
+    except Exception:  # noqa: BLE001  # broken EXIF, again in many exception types: the pixels are good, and stay as they are
+        return image
+    turn = _TURNS.get(orientation) if isinstance(orientation, int) else None
+    return image if turn is None else image.transpose(turn)
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
