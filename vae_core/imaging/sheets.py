@@ -83,7 +83,8 @@ def contact_sheet(tiles: Sequence[Tile], *, title: str, columns: int) -> bytes:
 
 
 def _shortened(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: int) -> str:
-    """`text`, its beginning replaced by an ellipsis where it is wider than `width` pixels."""
+    """`text` on one line, its beginning replaced by an ellipsis where it is wider than `width` pixels."""
+    text = "".join(letter if letter.isprintable() else "?" for letter in text)
     if font.getlength(text) <= width:
         return text
     while text and font.getlength(f"…{text}") > width:
