@@ -13,7 +13,10 @@ SHOWN_CHARS = 120
 
 def shown(value: object) -> str:
     """`value` for an error text: printable ASCII, at most 120 characters, so that it can break no line and no log."""
-    text = ascii(value)[1:-1] if isinstance(value, str) else str(value)
+    try:
+        text = ascii(value)[1:-1] if isinstance(value, str) else str(value)
+    except ValueError:  # an int of more digits than Python converts
+        text = "of very many digits"
     return text if len(text) <= SHOWN_CHARS else text[: SHOWN_CHARS - 1] + "…"
 
 
@@ -25,10 +28,11 @@ def check_int(field: str, value: int, low: int, high: int) -> None:
 
 def check_float(field: str, value: float, low: float, high: float) -> None:
     """Raises InvalidValue unless `value` is finite and low <= value <= high."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    is_number = isinstance(value, int) or (isinstance(value, float) and math.isfinite(value))
+    if not is_number or isinstance(value, bool):
         raise InvalidValue(f"{field} {shown(value)} is not a number: {low:g} to {high:g}")
     if not low <= value <= high:
-        raise InvalidValue(f"{field} {value:g} is out of range: {low:g} to {high:g}")
+        raise InvalidValue(f"{field} {shown(value).removesuffix('.0')} is out of range: {low:g} to {high:g}")
 
 
 def check_choice(field: str, value: str, allowed: Collection[str]) -> None:
