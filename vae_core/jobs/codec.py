@@ -36,7 +36,7 @@ def from_json(data: bytes, kind: type[T], what: str) -> T:
     """
     try:
         return msgspec.json.decode(data, type=kind)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidValue(f"{what} is not valid: {error}") from error
 
 
@@ -47,6 +47,6 @@ def from_lines(data: bytes, kind: type[T], what: str) -> list[T]:
     for number, line in enumerate(data.splitlines(), 1):
         try:
             values.append(decoder.decode(line))
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             raise InvalidValue(f"{what}, line {number}, is not valid: {error}") from error
     return values
