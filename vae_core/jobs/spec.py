@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, TypeAlias
 
 import msgspec
 
-from vae_core.jobs.checks import check_choice, check_float, check_int
-from vae_core.jobs.codec import from_json, to_json
+from vae_core.jobs.checks import check_choice, check_float, check_int, check_pattern
+from vae_core.jobs.codec import from_json
 from vae_core.jobs.sources import parse_source
 
 MAX_ITEMS = 10_000_000
@@ -16,6 +17,7 @@ MAX_PART_SIZE = 8000  # twice as many tiles still fit the largest WebP, 16,383 p
 MAX_TEMPERATURE = 2.0
 FORMATS = ("png", "jpeg", "webp")
 FITS = ("pad", "squash", "crop")
+_GLOB = re.compile(r"[^\0\ud800-\udfff]{1,1024}")
 
 
 class _Spec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind"):
@@ -68,6 +70,8 @@ class ReconstructSpec(_Spec, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     def __post_init__(self) -> None:
         super().__post_init__()
         parse_source(self.source)
+        if self.pattern is not None:
+            check_pattern("--pattern", self.pattern, _GLOB, "1 to 1,024 characters of valid Unicode, no NUL")
         check_choice("--fit", self.fit, FITS)
         check_float("--max-failure-rate", self.max_failure_rate, 0.0, 1.0)
 
@@ -93,4 +97,4 @@ def parse_spec(data: bytes) -> JobSpec:
 
 def same_request(one: JobSpec, other: JobSpec) -> bool:
     """Whether two specs ask for the same thing, to the last field."""
-    return to_json(one) == to_json(other)
+    return one == other
