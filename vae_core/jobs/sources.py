@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import PurePosixPath
-from urllib.parse import urlsplit
+from urllib.parse import unquote
 
 import msgspec
 
 from vae_core.errors import InvalidValue, SourceNotAllowed
-from vae_core.jobs.checks import shown
+from vae_core.jobs.checks import check_pattern, shown
 
+_ADDRESS = re.compile(r"[^\0\ud800-\udfff]{0,2048}")
+_SECRETS = re.compile(r"(?<=://)[^/].*@", re.DOTALL)
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,254}")
 LOCAL = "file://"
 S3 = "s3://"
@@ -42,19 +44,19 @@ def parse_source(url: str) -> Source:
 
     Raises InvalidValue. `#`, `?` and `%` have no meaning of their own: a key is written as it is.
     """
-    if "\0" in url or len(url) > 2048:
-        raise InvalidValue(f"source {shown(url)!r} is not allowed: at most 2,048 characters, no NUL")
+    check_pattern("source", url, _ADDRESS, "at most 2,048 characters of valid Unicode, no NUL")
     if url.startswith(S3):
         bucket, _, prefix = url[len(S3) :].partition("/")
         if not _BUCKET.fullmatch(bucket):
-            raise InvalidValue(f"source {shown(url)!r} names no bucket: s3://bucket/prefix")
+            raise InvalidValue(f"source {shown_address(url)!r} names no bucket: s3://bucket/prefix")
         return Source(bucket, prefix)
     if url.startswith(LOCAL + "/"):
         path = PurePosixPath(url[len(LOCAL) :])
-        if ".." in path.parts:
+        # A file address may be decoded by whoever opens it, so `..` is refused however it is written.
+        if ".." in path.parts or ".." in PurePosixPath(unquote(str(path))).parts:
             raise InvalidValue(f"source {shown(url)!r} is not allowed: a path without '..'")
         return Source("", str(path))
-    raise InvalidValue(f"source {shown(url)!r} is not understood: s3://bucket/prefix or file:///absolute/path")
+    raise InvalidValue(f"source {shown_address(url)!r} is not understood: s3://bucket/prefix or file:///absolute/path")
 
 
 def is_below(path: str, root: str) -> bool:
@@ -79,5 +81,9 @@ def check_allowed(source: Source, allowed: Sequence[str]) -> None:
 
 def bucket_of(url: str) -> str | None:
     """The bucket of an `s3://` address, or None."""
-    parts = urlsplit(url)
-    return parts.netloc if parts.scheme == "s3" else None
+    return url[len(S3) :].partition("/")[0] if url.startswith(S3) else None
+
+
+def shown_address(url: str) -> str:
+    """The address for an error text; what stands before an `@`, where other programs keep passwords, is left out."""
+    return shown(_SECRETS.sub("***@", url))
