@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import parse_qs, quote, urlsplit
 
 import msgspec
 
@@ -78,12 +79,18 @@ COMPLETE = "all"  # in the committed set: it was rebuilt from a listing of the b
 
 
 def celery_url(redis_url: str) -> str:
-    """The same Redis as kombu writes it: `unix:///path?db=0` becomes `redis+socket:///path?virtual_host=0`."""
+    """The same Redis as kombu writes it: `unix:///path?db=0` becomes `redis+socket:///path?virtual_host=0`.
+
+    kombu takes name and password from before the path alone; redis-py also from the query.
+    """
     if not redis_url.startswith("unix://"):
         return redis_url
-    path, _, query = redis_url.removeprefix("unix://").partition("?")
-    db = query.partition("db=")[2].partition("&")[0] or "0"
-    return f"redis+socket://{path}?virtual_host={db}"
+    parts = urlsplit(redis_url)
+    query = {name: values[0] for name, values in parse_qs(parts.query).items()}
+    login = parts.netloc.rpartition("@")[0]
+    if "password" in query:
+        login = f"{quote(query.get('username', ''), safe='')}:{quote(query['password'], safe='')}"
+    return f"redis+socket://{login + '@' if login else ''}{parts.path}?virtual_host={query.get('db', '0')}"
 
 
 def celery_options(redis_url: str) -> dict[str, Any]:
