@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, urlsplit
 
 import msgspec
 
 from vae_core.errors import InvalidValue
 from vae_core.jobs.checks import check_choice, check_float, check_int, check_pattern, shown
 from vae_core.jobs.ids import JOB_ID
-from vae_core.jobs.sources import LOCAL, S3, bucket_of, parse_source
+from vae_core.jobs.sources import LOCAL, S3, bucket_of, parse_source, shown_address
 from vae_core.jobs.spec import MAX_PART_SIZE
 
 PREFIX = "VAEJOB_"
 SHIPPED_CHECKPOINT = Path(__file__).parent / "weights" / "cars-128.safetensors"
+_DEVICE = re.compile(r"auto|cpu|cuda(:[0-9]{1,3})?")
 MAX_SOCKET_BYTES = 100  # a Unix socket's path holds 108 at most, with its end mark and redis-server's own suffix
 
 
@@ -51,6 +54,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         check_choice(_name("log_format"), self.log_format, ("text", "json"))
         check_pattern(_name("queue"), self.queue, JOB_ID, "1 to 128 letters, digits, '.', '_' or '-'")
+        check_pattern(_name("device"), self.device, _DEVICE, "auto, cpu, cuda or cuda:N")
         check_int(_name("part_size"), self.part_size, 1, MAX_PART_SIZE)
         check_int(_name("io_threads"), self.io_threads, 1, 256)
         check_int(_name("max_attempts"), self.max_attempts, 1, 100)
@@ -62,7 +66,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             if getattr(self, field) is not None:
                 check_int(_name(field), getattr(self, field), 1, high)
         for source in self.sources or ():
-            parse_source(source)
+            _check_address("sources", source)
+
+    def __repr__(self) -> str:
+        """All but the address of Redis, which may hold a password."""
+        values = {field: getattr(self, field) for field in self.__struct_fields__}
+        if self.redis_url:
+            values["redis_url"] = "***"
+        return f"Settings({', '.join(f'{field}={value!r}' for field, value in values.items())})"
 
     @property
     def embedded(self) -> bool:
@@ -72,7 +83,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def broker_url(self) -> str:
         """Redis as Celery and redis-py know it: the one set, or the embedded one's socket."""
-        return self.redis_url or f"unix://{self.redis_socket}?db=0"
+        return self.redis_url or f"unix://{quote(os.fsencode(self.redis_socket))}?db=0"
 
     @property
     def redis_socket(self) -> Path:
@@ -110,14 +121,14 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
     """
     known = {_name(field): field for field in Settings.__struct_fields__}
     values = {known[key]: value for key, value in environ.items() if key in known and value}
-    home = Path(values.pop("home", "") or Path("~/.local/share/vaejob")).expanduser().absolute()
+    home = _absolute("home", values.pop("home", "~/.local/share/vaejob"))
     fields: dict[str, Any] = {"home": home, "store": _store_url(values.pop("store", ""), home)}
     if "redis_url" in values:
         fields["redis_url"] = _redis_url(values.pop("redis_url"))
     if "sources" in values:
-        fields["sources"] = tuple(_local_as_url(text) for text in values.pop("sources").replace(",", " ").split())
+        fields["sources"] = tuple(_as_url("sources", text) for text in values.pop("sources").replace(",", " ").split())
     if "checkpoint" in values:
-        fields["checkpoint"] = Path(values.pop("checkpoint")).expanduser().absolute()
+        fields["checkpoint"] = _absolute("checkpoint", values.pop("checkpoint"))
     for name, text in values.items():
         fields[name] = _typed(name, text)
     return Settings(**fields)
@@ -137,7 +148,7 @@ def _typed(field: str, text: str) -> Any:
     kind = Settings.__annotations__[field]
     try:
         if "int" in kind:
-            return int(text.replace("_", ""))
+            return int(text)
         if "float" in kind:
             return float(text)
     except ValueError as error:
@@ -149,25 +160,42 @@ def _typed(field: str, text: str) -> Any:
 def _as_text(value: Any) -> str | None:
     if value is None or value == "":
         return None
-    return " ".join(value) if isinstance(value, tuple) else str(value)
+    if isinstance(value, tuple):
+        return " ".join(value) or ","  # no sources at all, which an empty variable would not say
+    return str(value)
 
 
 def _redis_url(text: str) -> str:
-    if not text.startswith(("redis://", "rediss://", "unix://")):
-        # The value is not shown: it may hold a password.
+    try:
+        is_known = text.startswith(("redis://", "rediss://", "unix://")) and urlsplit(text).port != 0
+    except ValueError:
+        is_known = False  # no port, or a broken host
+    if not is_known:
+        # Neither the value nor the cause is shown: they may hold a password.
         raise InvalidValue(f"{_name('redis_url')} is not understood: redis://host:6379/0, rediss://… or unix:///path")
     return text
 
 
-def _local_as_url(text: str) -> str:
-    return text if "://" in text else f"{LOCAL}{Path(text).expanduser().absolute()}"
+def _absolute(field: str, text: str) -> Path:
+    try:
+        return Path(os.path.abspath(Path(text).expanduser()))  # noqa: PTH100  # takes `..` out, leaves links
+    except RuntimeError as error:  # `~name` of a user who is not on this machine
+        raise InvalidValue(f"{_name(field)} {shown(text)!r} is in no one's home: a path, or ~/ and a path") from error
 
 
-def _store_url(text: str, home: Path) -> str:
-    url = _local_as_url(text) if text else f"{LOCAL}{home / 'store'}"
+def _as_url(field: str, text: str) -> str:
+    return text if "://" in text else f"{LOCAL}{_absolute(field, text)}"
+
+
+def _check_address(field: str, url: str) -> None:
     try:
         parse_source(url)
     except InvalidValue as error:
-        what = f"{_name('store')} {shown(text)!r} is not understood: s3://bucket/prefix or a folder"
+        what = f"{_name(field)} {shown_address(url)!r} is not understood: s3://bucket/prefix or a folder"
         raise InvalidValue(what) from error
+
+
+def _store_url(text: str, home: Path) -> str:
+    url = _as_url("store", text or str(home / "store"))
+    _check_address("store", url)
     return url.rstrip("/") if url != f"{LOCAL}/" else url
