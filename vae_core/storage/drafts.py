@@ -19,18 +19,17 @@ _LOCK = b"create.lock"
 
 
 class Draft(NamedTuple):
-    """A complete file `name` in the open folder `folder`, not yet in its place; `tag` is what it will have there."""
+    """A complete file `name` in the open folder `folder`, not yet in its place."""
 
     folder: int
     name: bytes
-    tag: str
 
 
 @contextmanager
-def draft(folder: int, data: bytes, *, sync: bool, not_before_ns: int = 0) -> Iterator[Draft]:
+def draft(folder: int, data: bytes, *, sync: bool) -> Iterator[Draft]:
     """A file with this content in the open folder; if it is still there at the end, it is removed.
 
-    sync: its bytes are on the disk before it is handed out. not_before_ns: the least modification time it may get.
+    sync: its bytes are on the disk before it is handed out.
     """
     name = secrets.token_hex(16).encode()
     fd = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666, dir_fd=folder)
@@ -40,22 +39,31 @@ def draft(folder: int, data: bytes, *, sync: bool, not_before_ns: int = 0) -> It
             while rest:
                 rest = rest[os.write(fd, rest) :]
             # The kernel's own stamp moves in ticks of some milliseconds: too coarse to tell two writes apart.
-            modified_ns = max(time.time_ns(), not_before_ns)
+            modified_ns = time.time_ns()
             os.utime(fd, ns=(modified_ns, modified_ns))
             if sync:
                 os.fsync(fd)
-            tag = tree.tag_of(os.fstat(fd))
         finally:
             os.close(fd)
-        yield Draft(folder, name, tag)
+        yield Draft(folder, name)
     finally:
         with suppress(FileNotFoundError):
             os.unlink(name, dir_fd=folder)
 
 
-def replace(ready: Draft, name: bytes, parent: int) -> None:
-    """Put the draft in place of whatever has this name. FileNotFoundError if the folder was removed meanwhile."""
+def replace(ready: Draft, name: bytes, parent: int) -> str:
+    """Put the draft in place of whatever has this name, with a later time than that. Returns the tag it has there.
+
+    Raises FileNotFoundError if the folder was removed meanwhile.
+    """
+    status = os.stat(ready.name, dir_fd=ready.folder, follow_symlinks=False)
+    with suppress(FileNotFoundError):
+        replaced_ns = os.stat(name, dir_fd=parent, follow_symlinks=False).st_mtime_ns
+        if replaced_ns >= status.st_mtime_ns:
+            os.utime(ready.name, ns=(replaced_ns + 1,) * 2, dir_fd=ready.folder, follow_symlinks=False)
+            status = os.stat(ready.name, dir_fd=ready.folder, follow_symlinks=False)
     os.replace(ready.name, name, src_dir_fd=ready.folder, dst_dir_fd=parent)
+    return tree.tag_of(status)
 
 
 def place_new(ready: Draft, name: bytes, parent: int) -> bool:

@@ -43,8 +43,7 @@ class FolderStore:
 
     @property
     def url(self) -> str:
-        # Only what reading the address back would misread is escaped: it is there for people.
-        return "file://" + self._root.replace("%", "%25")
+        return f"file://{self._root}"
 
     def read(self, key: str, *, max_bytes: int | None = None, if_tag: str | None = None) -> Blob:
         for _ in range(_TRIES):
@@ -66,28 +65,27 @@ class FolderStore:
     def write(self, key: str, data: bytes, *, content_type: str | None = None) -> str:
         del content_type  # A file has no place for it; readers go by the extension.
         *above, name = folder_segments(key, self.url)
-        for _ in range(_TRIES):
-            # Not found: a delete pruned the folder between our making it and our using it.
-            with suppress(FileNotFoundError), self._writing(key, above) as (parent, temporary):
-                later_ns = _modified_ns(name, parent) + 1
-                with drafts.draft(temporary, data, sync=False, not_before_ns=later_ns) as ready:
-                    drafts.replace(ready, name, parent)
-                    return ready.tag
+        with self._draft(key, data, sync=False) as ready:
+            for _ in range(_TRIES):
+                # Not found: a delete pruned the folder between our making it and our using it.
+                with suppress(FileNotFoundError), self._made(key, above) as parent:
+                    return drafts.replace(ready, name, parent)
         raise self._lost_race(key)
 
     def create(self, key: str, data: bytes, *, content_type: str | None = None) -> bool:
         del content_type
         *above, name = folder_segments(key, self.url)
-        for _ in range(_TRIES):
-            with suppress(FileNotFoundError):
-                if self._create_once(key, above, name, data):
-                    return True
-                try:
-                    return self.read(key, max_bytes=len(data)).data == data
-                except ObjectTooLarge:
-                    return False
-                except ObjectMissing:
-                    self._refuse_folder(key, above, name)  # Otherwise it was deleted meanwhile: once more.
+        with self._draft(key, data, sync=True) as ready:
+            for _ in range(_TRIES):
+                with suppress(FileNotFoundError):
+                    if self._placed_new(key, above, name, ready):
+                        return True
+                    try:
+                        return self.read(key, max_bytes=len(data)).data == data
+                    except ObjectTooLarge:
+                        return False
+                    except ObjectMissing:
+                        self._refuse_folder(key, above, name)  # Otherwise it was deleted meanwhile: once more.
         raise self._lost_race(key)
 
     def delete(self, keys: Iterable[str]) -> None:
@@ -133,23 +131,35 @@ class FolderStore:
             yield parent
 
     @contextmanager
-    def _writing(self, key: str, segments: Sequence[bytes]) -> Iterator[tuple[int, int]]:
-        """The object's folder and the one for drafts, both made if need be. Only FileNotFoundError stays as it is."""
+    def _made(self, key: str, segments: Sequence[bytes]) -> Iterator[int]:
+        """The folder that is to hold an object, made if need be. Only FileNotFoundError stays as it is."""
         try:
-            with tree.disk_errors(self.url, f"key {shown(key)}"), ExitStack() as stack:
-                if not self._create_root:
-                    stack.enter_context(self._opened([]))
-                drafts_at = [TEMPORARY.encode()]
-                temporary = stack.enter_context(tree.folder(self._root, drafts_at, self.url, create=True))
-                if not self._swept:
-                    self._swept = True
-                    drafts.sweep(temporary)
-                yield stack.enter_context(tree.folder(self._root, segments, self.url, create=True)), temporary
+            with (
+                tree.disk_errors(self.url, f"key {shown(key)}"),
+                tree.folder(self._root, segments, self.url, create=True) as parent,
+            ):
+                yield parent
         except NotADirectoryError as exc:
             raise tree.translated(exc, self.url, f"key {shown(key)}") from exc
 
-    def _create_once(self, key: str, above: Sequence[bytes], name: bytes, data: bytes) -> bool:
-        with self._writing(key, above) as (parent, temporary), drafts.draft(temporary, data, sync=True) as ready:
+    @contextmanager
+    def _draft(self, key: str, data: bytes, *, sync: bool) -> Iterator[drafts.Draft]:
+        """The object's content in a file of `.tmp`, written before its folder is made: deletes prune empty ones."""
+        if not self._create_root:
+            with tree.disk_errors(self.url, "the folder"), self._opened([]):
+                pass
+        try:
+            with self._made(key, [TEMPORARY.encode()]) as temporary:
+                if not self._swept:
+                    self._swept = True
+                    drafts.sweep(temporary)
+                with drafts.draft(temporary, data, sync=sync) as ready:
+                    yield ready
+        except FileNotFoundError as exc:
+            raise tree.translated(exc, self.url, f"key {shown(key)}") from exc
+
+    def _placed_new(self, key: str, above: Sequence[bytes], name: bytes, ready: drafts.Draft) -> bool:
+        with self._made(key, above) as parent:
             if not drafts.place_new(ready, name, parent):
                 return False
             os.fsync(parent)
@@ -244,11 +254,3 @@ def _read_up_to(fd: int, limit: int) -> bytes:
         chunks.append(chunk)
         limit -= len(chunk)
     return b"".join(chunks)
-
-
-def _modified_ns(name: bytes, parent: int) -> int:
-    """The modification time of what has this name now; 0 if nothing has."""
-    try:
-        return os.stat(name, dir_fd=parent, follow_symlinks=False).st_mtime_ns
-    except FileNotFoundError:
-        return 0

@@ -95,7 +95,10 @@ def folder(root: str, segments: Sequence[bytes], url: str, *, create: bool = Fal
     file is in the way, as the system does; StoreError for a link.
     """
     if create:
-        Path(root).mkdir(parents=True, exist_ok=True)
+        try:
+            Path(root).mkdir(parents=True, exist_ok=True)
+        except (FileNotFoundError, NotADirectoryError, FileExistsError) as exc:
+            raise StoreError(f"{url}: the folder cannot be made; expected a path where one can be") from exc
     current = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         for segment in segments:
