@@ -86,6 +86,10 @@ class Hints:
         with _translated():
             self._redis.ping()
 
+    def close(self) -> None:
+        """Closes its connections; the next call opens one again."""
+        self._redis.close()
+
     # Marks: parts that are on the queue.
 
     def claim_marks(self, job_id: str, candidates: Iterable[int], *, window: int, mark_s: float) -> list[int]:

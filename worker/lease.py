@@ -31,6 +31,7 @@ class Lease:
         self._ttl_s = ttl_s
         self._part = part
         self._deadline = 0.0
+        self._acquired = False
         self._ended = threading.Event()
         self._renewer = threading.Thread(target=self._renew_until_ended, name=f"lease-{what}", daemon=True)
 
@@ -40,6 +41,7 @@ class Lease:
         if not self._hints.acquire(self._job_id, self._what, self.token, self._ttl_s, self._part):
             return False
         self._deadline = asked + self._ttl_s
+        self._acquired = True
         self._renewer.start()
         return True
 
@@ -54,6 +56,8 @@ class Lease:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if not self._acquired:
+            return
         self._ended.set()
         self._renewer.join()
         try:
