@@ -82,23 +82,15 @@ class _FoldedResidual(nn.Module):
 
 
 class ImageTail(nn.Module):
-    """Maps to an image twice as wide: (B, C, H, W) -> (B, 3, 2H, 2W), before the sigmoid.
-
-    A sub-pixel convolution (Shi et al., 2016), started so that the four pixels of a cell agree (ICNR, Aitken et al.,
-    2017): without that start a faint grid stays in the images.
-    """
+    """3x3 convolution to three channels: (B, C, H, W) -> (B, 3, H, W), before the sigmoid."""
 
     def __init__(self, in_channels: int) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(in_channels, 12, 3, padding=1)
-        cell = torch.empty(3, in_channels, 3, 3)
-        nn.init.kaiming_normal_(cell, nonlinearity="linear")
-        with torch.no_grad():
-            self.conv.weight.copy_(cell.repeat_interleave(4, dim=0))  # (12, C, 3, 3)
-        nn.init.zeros_(self.conv.bias) if self.conv.bias is not None else None
+        self.conv = nn.Conv2d(in_channels, 3, 3, padding=1)
 
     def forward(self, maps: Tensor) -> Tensor:
-        return F.pixel_shuffle(self.conv(maps), 2)  # (B, 12, H, W) -> (B, 3, 2H, 2W)
+        result: Tensor = self.conv(maps)
+        return result
 
     def folded(self) -> nn.Module:
         """Itself: there is no BatchNorm to fold."""

@@ -61,7 +61,12 @@ class Prior:
 
     def log_density(self, latents: np.ndarray) -> np.ndarray:
         """Natural logarithm of the density at each latent: (B, Z) -> (B,), float64."""
-        total: np.ndarray = np.logaddexp.reduce(component_log_densities(self, latents), axis=1)
+        parts = np.empty((len(latents), len(self.weights)))
+        for k, (weight, mean, factor) in enumerate(zip(self.weights, self.means, self.factors, strict=True)):
+            scaled = np.linalg.solve(factor, (latents - mean).T)  # (Z, B)
+            log_scale = np.log(np.diagonal(factor)).sum() + 0.5 * self.latent_dim * np.log(2.0 * np.pi)
+            parts[:, k] = np.log(weight) - 0.5 * np.square(scaled).sum(axis=0) - log_scale
+        total: np.ndarray = np.logaddexp.reduce(parts, axis=1)
         return total
 
     def tensors(self) -> dict[str, np.ndarray]:
@@ -83,17 +88,6 @@ class Prior:
             if array.shape != expected:
                 raise BadCheckpoint(f"{where}: tensor {name} has shape {array.shape}: {expected} is expected")
         return cls(weights, means, factors)
-
-
-def component_log_densities(prior: Prior, latents: np.ndarray) -> np.ndarray:
-    """log(weight_k N(z; mean_k, F_k F_k^T)) of each latent and component: (B, Z) -> (B, K), float64."""
-    B, Z = latents.shape
-    result = np.empty((B, len(prior.weights)))
-    for k, (weight, mean, factor) in enumerate(zip(prior.weights, prior.means, prior.factors, strict=True)):
-        scaled = np.linalg.solve(factor, (latents - mean).T)  # (Z, B)
-        log_det = np.log(np.abs(np.diagonal(factor))).sum()
-        result[:, k] = np.log(weight) - 0.5 * (scaled**2).sum(axis=0) - log_det - 0.5 * Z * np.log(2.0 * np.pi)
-    return result
 
 
 def load_prior(info: CheckpointInfo) -> Prior:

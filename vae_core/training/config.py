@@ -14,7 +14,8 @@ class TrainingConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Settings of a run. Lengths count images shown ("image-steps"), so they mean the same under any batch size.
 
     image_steps: total length; the cosine schedule ends there.
-    beta: weight of the KL term; 1 is the evidence bound itself.
+    beta: weight of the KL term; 1 is the evidence bound itself. With the best sigma, the noise of one latent dimension
+        adds about beta / (values of an image) of the squared error: 10 costs 0.06 dB, and makes the latents smoother.
     warmup_share: share of the run over which the KL weight grows from 0.
     free_bits: nats of KL per latent dimension that cost nothing.
     sharpness: weight of the Laplacian-pyramid term against the pixel likelihood; 0 leaves it out.
@@ -28,17 +29,17 @@ class TrainingConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     batch_size: int = 32
     learning_rate: float = 1e-3
     weight_decay: float = 1e-4
-    beta: float = 1.0
+    beta: float = 10.0
     warmup_share: float = 0.3
     free_bits: float = 0.05
-    sharpness: float = 0.0
+    sharpness: float = 0.5
     grad_clip: float = 1.0
     ema_decay: float = 0.999
     max_shift_px: int = 0
     color_jitter: float = 0.0
     holdout: int = 500
     components: tuple[int, ...] = (1, 4, 8, 16)
-    sheet_every: int = 10_000
+    sheet_every: int = 20_000
     state_every_s: float = 180.0
     seed: int = 0
 
@@ -86,7 +87,7 @@ _SMALL_MODEL = ModelConfig(
     image_size=64,
     latent_dim=32,
     encoder_channels=(16, 32, 64, 96),
-    decoder_channels=(96, 64, 32, 16),
+    decoder_channels=(96, 64, 32, 16, 8),
     residual_max_size=0,
 )
 

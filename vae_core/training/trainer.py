@@ -13,7 +13,7 @@ from torch import Tensor
 from vae_core.errors import InvalidValue, PermanentError
 from vae_core.model.network import Network
 from vae_core.training.average import WeightAverage
-from vae_core.training.config import TrainingConfig
+from vae_core.training.config import TrainingConfig, changed
 from vae_core.training.losses import vae_loss
 
 _LR_WARMUP_SHARE = 0.02
@@ -127,12 +127,17 @@ class Trainer:
             partial.unlink(missing_ok=True)
 
     def load_state(self, path: Path) -> None:
-        """Go on from where `save_state` was called. Raises InvalidValue for a state of another config."""
+        """Go on from where `save_state` was called.
+
+        The length of the run, and how often it reports, may differ from then; raises InvalidValue when anything else
+        does, or the file cannot be read.
+        """
         try:
             state = torch.load(path, map_location=self.device, weights_only=True)
         except (OSError, RuntimeError, EOFError, ValueError) as exc:
             raise InvalidValue(f"{path}: is not a readable training state: {exc}") from exc
-        if state["config"] != self.config.to_json():
+        before = TrainingConfig.from_json(state["config"], where=str(path))
+        if _fixed(before) != _fixed(self.config):
             raise InvalidValue(f"{path}: was written under other settings: use them, or another folder for the run")
         self.steps = state["steps"]
         self.network.load_state_dict(state["network"])
@@ -140,3 +145,8 @@ class Trainer:
         self.average.updates = state["average_updates"]
         self._optimizer.load_state_dict(state["optimizer"])
         self._generator.set_state(state["generator"].cpu())
+
+
+def _fixed(config: TrainingConfig) -> TrainingConfig:
+    """The config with what may change in the middle of a run set to one value."""
+    return changed(config, image_steps=1, sheet_every=1, state_every_s=0.0, components=(1,))
