@@ -35,7 +35,9 @@ def open_inputs(spec: ReconstructSpec, settings: Settings) -> Inputs:
     check_allowed(source, settings.allowed_sources)
     if not source.is_local:
         return Inputs(open_store(f"{S3}{source.bucket}"), source.path)
-    path = Path(source.path)
+    # A link on the way to the source must not lead out of what is allowed: compared again without links.
+    path = Path(source.path).resolve()
+    check_allowed(Source("", str(path)), [_resolved(entry) for entry in settings.allowed_sources])
     if path.is_file():
         return Inputs(open_store(f"{LOCAL}{path.parent}", create=False), path.name, only=path.name)
     return Inputs(open_store(f"{LOCAL}{path}", create=False), "")
@@ -58,6 +60,11 @@ def list_inputs(spec: ReconstructSpec, settings: Settings, inputs: Inputs) -> It
         if found.key.startswith(skipped) or not matches(_below(found.key, inputs)):
             continue
         yield found
+
+
+def _resolved(allowed: str) -> str:
+    root = parse_source(allowed)
+    return f"{LOCAL}{Path(root.path).resolve()}" if root.is_local else allowed
 
 
 def _below(key: str, inputs: Inputs) -> str:

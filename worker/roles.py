@@ -19,6 +19,7 @@ from vae_core.storage.base import Store
 from vae_core.storage.opening import open_store
 from worker.advancing import Advancer
 from worker.app import make_app
+from worker.embedded import ensure_running
 from worker.engines import Engines
 from worker.finishing import Finisher
 from worker.hints import Hints
@@ -138,6 +139,8 @@ def run_control(settings: Settings) -> int:
 
 def _run_celery(app: Celery, settings: Settings, threads: list[Presence | Reconciler], **options: Any) -> int:
     """Celery's worker in this process, with `threads` beside it while it is up."""
+    if settings.embedded:
+        ensure_running(settings)
     signals.setup_logging.connect(lambda **_: set_up_logs(settings.log_format), weak=False)
 
     @signals.worker_ready.connect(weak=False)

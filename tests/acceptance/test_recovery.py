@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import signal
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import redis
@@ -13,7 +16,21 @@ from tests.servers.process import free_port
 from tests.servers.redis import RedisServer
 
 # Some seconds of work for the tiny model: long enough to be interrupted.
-LONG = ("sample", "--n", "3000", "--seed", "5", "--part-size", "50")
+LONG = ("sample", "--n", "1500", "--seed", "5", "--part-size", "50")
+Undisturbed = dict[str, bytes]
+DOCUMENTS = ("manifest.jsonl", "errors.jsonl", "grid.png")
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory, tiny_checkpoint: Path) -> Iterator[Undisturbed]:
+    """What the long job comes to when nothing happens to it."""
+    fleet = Fleet(tmp_path_factory.mktemp("undisturbed"), {"VAEJOB_CHECKPOINT": str(tiny_checkpoint)})
+    try:
+        fleet.start_worker()
+        fleet.vaejob(*LONG, "--job-id", "undisturbed", "--watch")
+        yield {name: fleet.read("undisturbed", name) for name in DOCUMENTS}
+    finally:
+        fleet.end()
 
 
 def committed_parts(fleet: Fleet, job_id: str) -> int:
@@ -24,12 +41,13 @@ def wait_for_parts(fleet: Fleet, job_id: str, parts: int) -> None:
     wait_for(f"{parts} committed parts", lambda: committed_parts(fleet, job_id) >= parts)
 
 
-def check_same_as_undisturbed(fleet: Fleet, job_id: str) -> None:
-    fleet.vaejob(*LONG, "--job-id", "undisturbed", "--watch")
-    for name in ("manifest.jsonl", "errors.jsonl", "grid.png"):
-        assert fleet.read(job_id, name) == fleet.read("undisturbed", name)
+def check_ended_like(undisturbed: Undisturbed, fleet: Fleet, job_id: str) -> None:
+    """The same bytes, every output as the manifest says, and nothing left open."""
+    assert {name: fleet.read(job_id, name) for name in DOCUMENTS} == undisturbed
+    for line in fleet.manifest(job_id):
+        assert hashlib.sha256(fleet.read(job_id, line["key"])).hexdigest() == line["sha256"]
+    assert len(list(fleet.store.list(f"jobs/{job_id}/images/"))) == 1500
     assert not list(fleet.store.list("open/"))
-    assert not list(fleet.store.list(f"jobs/{job_id}/attempts/"))
 
 
 def test_job_waits_and_is_done_when_a_worker_comes(fleet: Fleet) -> None:
@@ -53,7 +71,7 @@ def test_job_is_done_when_redis_comes_after_it(make_fleet: MakeFleet, redis_serv
 
 
 def test_job_finishes_the_same_when_redis_is_emptied_in_the_middle(
-    make_fleet: MakeFleet, redis_server: RedisServer
+    make_fleet: MakeFleet, redis_server: RedisServer, undisturbed: Undisturbed
 ) -> None:
     fleet = make_fleet(VAEJOB_QUEUE="test-emptied", **redis_server.env)
     fleet.start_worker()
@@ -62,10 +80,12 @@ def test_job_finishes_the_same_when_redis_is_emptied_in_the_middle(
     with redis.Redis.from_url(redis_server.url) as client:
         client.flushall()
     fleet.vaejob("watch", "hurt")
-    check_same_as_undisturbed(fleet, "hurt")
+    check_ended_like(undisturbed, fleet, "hurt")
 
 
-def test_job_finishes_the_same_when_all_workers_are_killed_and_one_comes_back(fleet: Fleet) -> None:
+def test_job_finishes_the_same_when_all_workers_are_killed_and_one_comes_back(
+    fleet: Fleet, undisturbed: Undisturbed
+) -> None:
     worker = fleet.start_worker()
     fleet.vaejob(*LONG, "--job-id", "hurt")
     wait_for_parts(fleet, "hurt", 3)
@@ -73,11 +93,11 @@ def test_job_finishes_the_same_when_all_workers_are_killed_and_one_comes_back(fl
     assert not list(fleet.store.list("jobs/hurt/end.json"))
     fleet.start_worker()
     fleet.vaejob("watch", "hurt")
-    check_same_as_undisturbed(fleet, "hurt")
+    check_ended_like(undisturbed, fleet, "hurt")
 
 
 @pytest.mark.parametrize("victim", ["ForkPoolWorker", "parts", "control"])
-def test_job_finishes_the_same_when_one_process_is_killed(fleet: Fleet, victim: str) -> None:
+def test_job_finishes_the_same_when_one_process_is_killed(fleet: Fleet, undisturbed: Undisturbed, victim: str) -> None:
     worker = fleet.start_worker()
     fleet.vaejob(*LONG, "--job-id", "hurt")
     wait_for_parts(fleet, "hurt", 3)
@@ -85,12 +105,12 @@ def test_job_finishes_the_same_when_one_process_is_killed(fleet: Fleet, victim: 
     process = roles["parts"].children()[0] if victim == "ForkPoolWorker" else roles[victim]
     process.kill()
     fleet.vaejob("watch", "hurt")
-    check_same_as_undisturbed(fleet, "hurt")
+    check_ended_like(undisturbed, fleet, "hurt")
 
 
-def test_part_goes_back_uncounted_when_the_worker_is_told_to_stop(fleet: Fleet) -> None:
+def test_part_goes_back_uncounted_when_the_worker_is_told_to_stop(fleet: Fleet, undisturbed: Undisturbed) -> None:
     worker = fleet.start_worker()
-    fleet.vaejob("sample", "--n", "3000", "--seed", "5", "--part-size", "3000", "--job-id", "hurt")
+    fleet.vaejob("sample", "--n", "1500", "--seed", "5", "--part-size", "1500", "--job-id", "hurt")
     wait_for("an attempt", lambda: list(fleet.store.list("jobs/hurt/attempts/")))
     worker.process.send_signal(signal.SIGTERM)
     assert worker.stop() == 0
@@ -98,17 +118,17 @@ def test_part_goes_back_uncounted_when_the_worker_is_told_to_stop(fleet: Fleet) 
     assert not list(fleet.store.list("jobs/hurt/parts/"))
     fleet.start_worker()
     fleet.vaejob("watch", "hurt")
-    check_same_as_undisturbed(fleet, "hurt")
+    check_ended_like(undisturbed, fleet, "hurt")
 
 
-def test_job_is_cancelled_soon_and_resumed_to_the_same_bytes_when_asked(fleet: Fleet) -> None:
+def test_job_is_cancelled_soon_and_resumed_to_the_same_bytes_when_asked(fleet: Fleet, undisturbed: Undisturbed) -> None:
     fleet.start_worker()
     fleet.vaejob(*LONG, "--job-id", "stopped")
     wait_for_parts(fleet, "stopped", 2)
     fleet.vaejob("cancel", "stopped")
     fleet.vaejob("watch", "stopped", expect=5)
     done = committed_parts(fleet, "stopped")
-    assert done < 60
+    assert done < 30
     fleet.vaejob("resume", "stopped")
     fleet.vaejob("watch", "stopped")
-    check_same_as_undisturbed(fleet, "stopped")
+    check_ended_like(undisturbed, fleet, "stopped")

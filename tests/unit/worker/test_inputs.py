@@ -80,6 +80,16 @@ def test_source_is_refused_when_it_is_not_below_an_allowed_one(tmp_path: Path) -
             open_inputs(ReconstructSpec(source=source), settings)
 
 
+def test_source_is_refused_when_a_link_leads_out_of_what_is_allowed(tmp_path: Path) -> None:
+    write(tmp_path, "secret/a.png", "allowed/in/b.png")
+    (tmp_path / "allowed" / "out").symlink_to(tmp_path / "secret")
+    (tmp_path / "way").symlink_to(tmp_path / "allowed")
+    settings = settings_for(tmp_path, VAEJOB_SOURCES=f"{tmp_path}/way {tmp_path}/allowed")
+    assert keys(ReconstructSpec(source=f"file://{tmp_path}/way/in"), settings) == ["b.png"]
+    with pytest.raises(SourceNotAllowed):
+        open_inputs(ReconstructSpec(source=f"file://{tmp_path}/allowed/out"), settings)
+
+
 def test_source_is_refused_when_the_folder_is_missing(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="nowhere"):
         keys(ReconstructSpec(source=f"file://{tmp_path}/nowhere"), settings_for(tmp_path))
