@@ -27,7 +27,7 @@ def socket_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Address of a Redis with a password, on a socket whose path needs encoding; a database's number is to follow."""
     folder = tmp_path_factory.mktemp("so#k?t %20")
     socket = folder / "r.sock"
-    command = [redis_binary(), "--port", "0", "--save", "", "--unixsocket", socket, "--requirepass", PASSWORD]
+    command = [str(redis_binary()), "--port", "0", "--save", "", "--unixsocket", str(socket), "--requirepass", PASSWORD]
     with (folder / "log").open("wb") as log:
         server = subprocess.Popen(command, stdout=log, stderr=log, preexec_fn=die_with_parent)
     try:

@@ -26,7 +26,7 @@ from vae_core.jobs.layout import (
 HASHED = re.compile(r"images/~[0-9a-f]{32}\.(png|jpg|webp)")
 
 any_text = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="/"), max_size=12)
-NASTY = (
+NASTY: tuple[str, ...] = (
     "",
     ".",
     "..",

@@ -244,4 +244,4 @@ def test_kind_and_fields_are_plain_when_asked_for() -> None:
 
 def test_spec_cannot_be_changed_when_it_is_made() -> None:
     with pytest.raises(AttributeError):
-        sample().n = 0
+        sample().n = 0  # type: ignore[misc]  # that is the point
