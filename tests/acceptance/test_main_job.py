@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from tests.acceptance.conftest import MakeFleet
-from tests.fleet import Fleet
+from tests.fleet import Fleet, wait_for
 from tests.pictures import write_bad_pictures, write_cars
 from tests.servers.redis import RedisServer
 from tests.servers.s3 import S3Server
@@ -51,7 +51,7 @@ def test_500_samples_are_the_same_bytes_when_part_size_and_workers_differ(make_f
     assert (plan["parts"], len(record["items"])) == (8, 64)
     assert plan["checkpoint_sha256"] == hashlib.sha256(SHIPPED_CHECKPOINT.read_bytes()).hexdigest()
     assert json.loads((jobs / "whole" / "end.json").read_bytes())["state"] == "succeeded"
-    assert not list((fleet.folder / "home" / "store").glob("open/*"))
+    wait_for("no open job", lambda: not list(fleet.store.list("open/")), 20)
 
 
 def test_inputs_are_reconstructed_or_listed_when_some_are_broken(fleet: Fleet) -> None:

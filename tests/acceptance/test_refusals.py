@@ -95,8 +95,8 @@ def test_worker_refuses_to_start_when_its_checkpoint_cannot_be_used(fleet: Fleet
 def test_job_fails_with_status_1_when_its_source_turns_out_empty(fleet: Fleet) -> None:
     (fleet.folder / "empty").mkdir()
     fleet.start_worker("control")
-    said = fleet.vaejob("reconstruct", str(fleet.folder / "empty"), "--job-id", "e", "--watch", expect=1).stderr
-    assert "no objects" in said
+    done = fleet.vaejob("reconstruct", str(fleet.folder / "empty"), "--job-id", "e", "--watch", expect=1)
+    assert "no objects" in done.stdout + done.stderr
     assert not list(fleet.store.list("jobs/e/images/"))
 
 
