@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -11,6 +12,8 @@ from producer.output import clean, note
 from producer.status import JobStatus
 
 LINE_EVERY_S = 2.0
+_COLUMNS = 80
+_ROWS = 24
 
 
 class Display(Protocol):
@@ -63,19 +66,17 @@ class Lines:
 
 
 class Bar:
-    """A progress bar with rate and time left, drawn by tqdm."""
+    """A progress bar with rate and time left, drawn by tqdm. Its own bar is made with the first status."""
 
     def __init__(self) -> None:
         self._bar: Any = None
 
     def update(self, status: JobStatus) -> None:
         if self._bar is None:
-            from tqdm import tqdm
-
-            tqdm.monitor_interval = 0
             # What was done before we looked is `initial`, so that the rate is that of what we see.
-            self._bar = tqdm(initial=status.done, unit=" images", dynamic_ncols=True, file=sys.stderr, mininterval=0)
+            self._bar = make_bar(unit=" images", initial=status.done, mininterval=0)
         self._bar.total = status.items
+        self._bar.ncols = terminal_columns()
         self._bar.set_description(status.state, refresh=False)
         if status.errors:
             self._bar.set_postfix_str(f"{status.errors:,} errors", refresh=False)
@@ -91,6 +92,23 @@ class Bar:
     def close(self) -> None:
         if self._bar is not None:
             self._bar.close()
+
+
+def make_bar(**options: Any) -> Any:
+    """A tqdm bar on stderr, as wide as the terminal; `options` are tqdm's own."""
+    from tqdm import tqdm
+
+    tqdm.monitor_interval = 0  # it would start a thread
+    # A pseudo-terminal may give its size as 0 x 0, and tqdm then draws nothing.
+    return tqdm(file=sys.stderr, ncols=terminal_columns(), nrows=_ROWS, **options)
+
+
+def terminal_columns() -> int:
+    """Width of the terminal that stderr is, or 80 where none is known."""
+    try:
+        return os.get_terminal_size(sys.stderr.fileno()).columns or _COLUMNS
+    except (OSError, ValueError):
+        return _COLUMNS
 
 
 def display_for_terminal() -> Display:

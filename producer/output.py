@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import click
@@ -13,6 +14,7 @@ from vae_core.jobs.codec import to_pretty_json
 
 GAP = "  "
 _NARROWEST = 6
+_UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 
 
 def emit_json(value: Any) -> None:
@@ -43,29 +45,29 @@ def emit_fields(pairs: Iterable[tuple[str, str]]) -> None:
         say(f"{name.ljust(width)}{GAP}{value}")
 
 
-def emit_table(header: Sequence[str], rows: Iterable[Sequence[str]], *, whole: int = 1) -> None:
+def emit_table(header: Sequence[str], rows: Iterable[Sequence[str]], *, may_cut: Collection[str]) -> None:
     """A table on stdout, fitted to a terminal's width; in a pipe nothing is cut.
 
-    whole: how many columns from the left are never cut, as they are there to be copied.
+    may_cut: names of the columns that may be cut; what is there to be copied is not among them.
     """
     cells = [list(header)] + [[clean(cell) for cell in row] for row in rows]
     widths = [max(len(row[column]) for row in cells) for column in range(len(header))]
     if sys.stdout.isatty():
-        widths = fitted(widths, shutil.get_terminal_size().columns, whole)
+        widths = fitted(widths, shutil.get_terminal_size().columns, [header.index(name) for name in may_cut])
     for row in cells:
         line = GAP.join(_cut(cell, width).ljust(width) for cell, width in zip(row, widths, strict=True))
         click.echo(line.rstrip())
 
 
-def fitted(widths: Sequence[int], columns: int, whole: int) -> list[int]:
-    """`widths` with the widest columns made narrower until a line has at most `columns` characters, if it can.
+def fitted(widths: Sequence[int], columns: int, cuttable: Collection[int]) -> list[int]:
+    """`widths` with the widest of the cuttable ones made narrower until a line has at most `columns` characters.
 
-    The first `whole` keep their width; no other gets narrower than 6.
+    None gets narrower than 6; where that is not enough, the terminal wraps.
     """
     narrowed = list(widths)
     excess = sum(narrowed) + len(GAP) * (len(narrowed) - 1) - columns
     while excess > 0:
-        widest = max(range(whole, len(narrowed)), key=narrowed.__getitem__, default=None)
+        widest = max(cuttable, key=narrowed.__getitem__, default=None)
         if widest is None or narrowed[widest] <= _NARROWEST:
             break
         narrowed[widest] -= 1
@@ -80,3 +82,16 @@ def _cut(cell: str, width: int) -> str:
 def counted(number: int, noun: str) -> str:
     """`1 image`, `1,200 images`."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def age_of(since: str, now: datetime) -> str:
+    """How long ago the ISO 8601 time `since` was, in the largest whole unit: `5 min`."""
+    try:
+        started = datetime.fromisoformat(since)
+    except ValueError:
+        return "?"
+    seconds = int((now - (started if started.tzinfo else started.replace(tzinfo=UTC))).total_seconds())
+    for length, unit in _UNITS:
+        if seconds >= length:
+            return f"{seconds // length} {unit}"
+    return "0 s"

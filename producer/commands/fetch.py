@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from producer import exits
+from producer.display import make_bar
 from producer.lookup import find_job
 from producer.output import counted, emit_json, note, say
 from producer.params import job_argument, json_option
@@ -36,11 +37,7 @@ def fetch_command(session: Session, job: str, folder: Path | None, as_json: bool
     check_folder(target)
     keys = JobKeys(found.job_id)
     fetcher = Fetcher(session.store, keys, target, session.settings.io_threads)
-    from tqdm import tqdm
-
-    tqdm.monitor_interval = 0
-    quiet = not sys.stderr.isatty()
-    with tqdm(total=status.done, desc="fetching", unit=" files", disable=quiet, dynamic_ncols=True) as bar:
+    with make_bar(total=status.done, desc="fetching", unit=" files", disable=not sys.stderr.isatty()) as bar:
         fetcher.fetch(outputs(session.store, keys, ended=ended), bar.update)
     fetcher.fetch(side_files(session.store, keys), lambda: None)
     if ended:

@@ -9,11 +9,9 @@ import click
 
 from producer import exits
 from producer.fleet import absence
-from producer.output import emit_json, emit_table, note, say
+from producer.output import age_of, emit_json, emit_table, note, say
 from producer.params import json_option
 from producer.session import Session, pass_session
-
-_UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 
 
 @click.command("workers")
@@ -26,7 +24,7 @@ def workers_command(session: Session, as_json: bool) -> int:
         emit_json({"redis": session.hints.address, "workers": workers, "queues": queues})
         return exits.DONE
     if workers:
-        header = ("ROLE", "HOST", "PID", "DEVICE", "PROCESSES", "STORE", "VERSION", "UP")
+        header = ("ROLE", "HOST", "PID", "DEVICE", "PROC", "STORE", "VERSION", "UP")
         now = datetime.now(UTC)
         rows = [
             (
@@ -37,11 +35,11 @@ def workers_command(session: Session, as_json: bool) -> int:
                 str(worker.processes),
                 worker.store,
                 worker.code_version,
-                age(worker.started_at, now),
+                age_of(worker.started_at, now),
             )
             for worker in workers
         ]
-        emit_table(header, rows)
+        emit_table(header, rows, may_cut=("HOST", "DEVICE", "STORE"))
     missing = absence(session.hints, session.settings, session.store.url)
     if missing is not None:
         note(missing)
@@ -70,19 +68,6 @@ def doctor_command(session: Session, as_json: bool) -> int:
     if any(check.name == "store" and not check.ok for check in checks):
         return exits.STORE
     return exits.DONE if all_well else exits.FAILED
-
-
-def age(since: str, now: datetime) -> str:
-    """How long ago the ISO 8601 time `since` was, in the largest whole unit: `5 min`."""
-    try:
-        started = datetime.fromisoformat(since)
-    except ValueError:
-        return "?"
-    seconds = int((now - (started if started.tzinfo else started.replace(tzinfo=UTC))).total_seconds())
-    for length, unit in _UNITS:
-        if seconds >= length:
-            return f"{seconds // length} {unit}"
-    return "0 s"
 
 
 def _mark(ok: bool) -> str:

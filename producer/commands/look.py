@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from itertools import islice
 
 import click
@@ -11,7 +12,7 @@ from producer import exits
 from producer.display import progress_text
 from producer.hints import Progress
 from producer.lookup import find_job, newest_jobs
-from producer.output import emit_fields, emit_json, emit_table, note
+from producer.output import age_of, emit_fields, emit_json, emit_table, note
 from producer.params import WholeNumber, job_argument, json_option, refuse_together
 from producer.session import Session, pass_session
 from producer.status import JobReader, JobStatus, ensure_open
@@ -69,8 +70,9 @@ def list_command(session: Session, limit: int | None, every: bool, as_json: bool
     if as_json:
         emit_json({"store": session.store.url, "jobs": statuses})
     elif statuses:
-        header = ("JOB", "KIND", "STATE", "DONE", "ERRORS", "SUBMITTED", "BY")
-        emit_table(header, [_row(status) for status in statuses])
+        header = ("JOB", "KIND", "STATE", "DONE", "ERRORS", "AGE", "BY")
+        now = datetime.now(UTC)
+        emit_table(header, [_row(status, now) for status in statuses], may_cut=("BY",))
     else:
         note(f"there is no job in {session.store.url} yet: `vaejob sample --n 5` submits one")
     return exits.DONE
@@ -93,7 +95,7 @@ def errors_command(session: Session, job: str, as_json: bool) -> int:
         return exits.DONE
     if errors:
         rows = [(str(error.index), error.code, error.source or "", error.message) for error in errors]
-        emit_table(("INDEX", "CODE", "SOURCE", "MESSAGE"), rows, whole=2)
+        emit_table(("INDEX", "CODE", "SOURCE", "MESSAGE"), rows, may_cut=("SOURCE", "MESSAGE"))
     elif status.failure is not None:
         note(f"job {found.job_id} has listed no errors; it failed as a whole: {status.failure.message}")
     else:
@@ -133,8 +135,8 @@ def _show(status: JobStatus) -> None:
     )
 
 
-def _row(status: JobStatus) -> tuple[str, ...]:
+def _row(status: JobStatus, now: datetime) -> tuple[str, ...]:
     done = f"{status.done:,}/{'?' if status.items is None else f'{status.items:,}'}"
     errors = "" if status.errors is None else f"{status.errors:,}"
-    submitted = status.submitted_at[:16].replace("T", " ")
-    return status.job_id, status.kind, status.state, done, errors, submitted, status.submitted_by
+    age = age_of(status.submitted_at, now)
+    return status.job_id, status.kind, status.state, done, errors, age, status.submitted_by
