@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from itertools import islice
 
 from vae_core.errors import QueueUnavailable
 from vae_core.jobs.job import Job, Plan
@@ -45,8 +46,9 @@ class Advancer:
         if len(settled) >= plan.parts or self.has_failed(job, plan):
             self._sender.finish(job.job_id)
             return
-        candidates = (part for part in range(plan.parts) if part not in settled)
         window = self._window()
+        # At most a window of them is in flight, so twice as many are enough to fill it.
+        candidates = list(islice((part for part in range(plan.parts) if part not in settled), 2 * window))
         for part in self._hints.claim_marks(job.job_id, candidates, window=window, mark_s=self._settings.mark_s):
             self._send(job.job_id, part)
 

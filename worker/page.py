@@ -69,10 +69,12 @@ def _data(job: Job, end: End, records: Sequence[PartRecord], errors: Sequence[It
             break
         items = record.items[:room]
         room -= len(items)
+        tiles = len(record.items) * tiles_each
         sheets.append(
             {
                 "file": sheet_name(record.part),
-                "columns": atlas_columns(len(record.items) * tiles_each),
+                "tiles": tiles,
+                "columns": atlas_columns(tiles),
                 "items": [[item.index, item.key, item.source, item.psnr, item.ssim] for item in items],
             }
         )
