@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image
 
 _RESAMPLE = Image.Resampling.LANCZOS
 _WHITE = (255, 255, 255)
@@ -20,10 +20,17 @@ def fit_image(image: Image.Image, size: int, fit: str) -> NDArray[np.uint8]:
     if fit == "squash":
         fitted = image.resize((size, size), _RESAMPLE)
     elif fit == "crop":
-        fitted = ImageOps.fit(image, (size, size), _RESAMPLE)
+        fitted = _cropped(image).resize((size, size), _RESAMPLE)
     else:
         fitted = _padded(image, size)
     return np.array(fitted, dtype=np.uint8)
+
+
+def _cropped(image: Image.Image) -> Image.Image:
+    """Cut out before it is resized, so that no colour of what is cut off bleeds in."""
+    side = min(image.size)
+    left, top = (image.width - side) // 2, (image.height - side) // 2
+    return image.crop((left, top, left + side, top + side))
 
 
 def _padded(image: Image.Image, size: int) -> Image.Image:
