@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+from bisect import bisect_left
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -87,6 +88,6 @@ def _shortened(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, wi
     text = "".join(letter if letter.isprintable() else "?" for letter in text)
     if font.getlength(text) <= width:
         return text
-    while text and font.getlength(f"…{text}") > width:
-        text = text[1:]
-    return f"…{text}"
+    # Halving: measuring takes time for each letter, and a key may have a thousand.
+    start = bisect_left(range(len(text)), True, key=lambda place: font.getlength(f"…{text[place:]}") <= width)
+    return f"…{text[start:]}"
