@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from skimage.metrics import structural_similarity
 
 MAX_PSNR_DB = 100.0
 _DIGITS = 4
@@ -20,5 +19,7 @@ def psnr(image: NDArray[np.uint8], reference: NDArray[np.uint8]) -> float:
 
 def ssim(image: NDArray[np.uint8], reference: NDArray[np.uint8]) -> float:
     """Structural similarity in [-1, 1], mean over RGB channels, 7x7 windows (Wang et al. 2004, by scikit-image)."""
+    from skimage.metrics import structural_similarity  # here, as the control role, which measures nothing, lacks it
+
     value = structural_similarity(reference, image, channel_axis=2, data_range=255)
     return round(float(value), _DIGITS)
