@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import PurePosixPath
-from urllib.parse import unquote
 
 import msgspec
 
@@ -52,8 +51,7 @@ def parse_source(url: str) -> Source:
         return Source(bucket, prefix)
     if url.startswith(LOCAL + "/"):
         path = PurePosixPath(url[len(LOCAL) :])
-        # A file address may be decoded by whoever opens it, so `..` is refused however it is written.
-        if ".." in path.parts or ".." in PurePosixPath(unquote(str(path))).parts:
+        if ".." in path.parts:
             raise InvalidValue(f"source {shown(url)!r} is not allowed: a path without '..'")
         return Source("", str(path))
     raise InvalidValue(f"source {shown_address(url)!r} is not understood: s3://bucket/prefix or file:///absolute/path")
