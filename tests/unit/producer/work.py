@@ -1,0 +1,103 @@
+"""Leaves in a store what workers leave there, without any."""
+
+from __future__ import annotations
+
+import hashlib
+
+from vae_core.jobs.codec import to_lines, to_pretty_json
+from vae_core.jobs.job import End, Failure, Job, Plan
+from vae_core.jobs.layout import JobKeys, open_key, sample_name, sheet_name
+from vae_core.jobs.parts import part_count, part_range
+from vae_core.jobs.records import ItemDone, ItemError, PartRecord, SideFile, manifest_line
+from vae_core.jobs.spec import JobSpec, SampleSpec
+from vae_core.storage.base import Store
+
+WHEN = "2026-11-23T13:29:00+00:00"
+
+
+def make_job(job_id: str, spec: JobSpec | None = None, submitted_at: str = WHEN) -> Job:
+    """A job that was submitted by somebody else."""
+    spec = spec or SampleSpec(n=10, seed=7, part_size=4)
+    return Job(job_id=job_id, spec=spec, submitted_at=submitted_at, submitted_by="ann@box", code_version="0.1.0")
+
+
+def accept(store: Store, job: Job) -> Job:
+    """As the producer does."""
+    store.write(open_key(job.job_id), b"")
+    store.create(JobKeys(job.job_id).job, to_pretty_json(job))
+    return job
+
+
+def plan(store: Store, job: Job) -> Plan:
+    """As the planner does, for a sample job."""
+    assert isinstance(job.spec, SampleSpec)
+    part_size = job.spec.part_size or 512
+    made = Plan(
+        checkpoint_sha256="0" * 64,
+        items=job.spec.n,
+        parts=part_count(job.spec.n, part_size),
+        part_size=part_size,
+    )
+    store.create(JobKeys(job.job_id).plan, to_pretty_json(made))
+    return made
+
+
+def commit(store: Store, job: Job, made: Plan, part: int, errors: tuple[ItemError, ...] = ()) -> PartRecord:
+    """Writes a part's outputs and its record; the items listed as errors have no output."""
+    root, failed = JobKeys(job.job_id).root, {error.index for error in errors}
+    items = []
+    for index in part_range(made, part):
+        if index not in failed:
+            name, data = sample_name(index, job.spec.format), f"image {index}".encode()
+            tag = store.write(root + name, data)
+            items.append(ItemDone(index=index, key=name, sha256=sha256(data), size_bytes=len(data), tag=tag))
+    sheet = f"sheet {part}".encode()
+    tag = store.write(root + sheet_name(part), sheet)
+    record = PartRecord(
+        part=part,
+        items=tuple(items),
+        errors=errors,
+        files=(SideFile(key=sheet_name(part), sha256=sha256(sheet), size_bytes=len(sheet), tag=tag),),
+        kind="test",
+        seconds={},
+        attempt="a",
+        worker="box:1",
+    )
+    store.create(JobKeys(job.job_id).part(part), to_pretty_json(record))
+    return record
+
+
+def give_up(store: Store, job: Job, part: int) -> None:
+    """Marks a part as dead."""
+    store.create(JobKeys(job.job_id).dead(part), to_pretty_json(Failure(code="x", message="y")))
+
+
+def finish(store: Store, job: Job, made: Plan, records: list[PartRecord], state: str = "succeeded") -> End:
+    """Writes the documents about all parts, and the end."""
+    keys = JobKeys(job.job_id)
+    items = [manifest_line(item) for record in records for item in record.items]
+    errors = [error for record in records for error in record.errors]
+    store.write(keys.manifest, to_lines(items))
+    store.write(keys.errors, to_lines(errors))
+    store.write(keys.page, b"<p>")
+    failure = Failure(code="too_many_errors", message="too many") if state == "failed" else None
+    end = End(state=state, items=made.items, done=len(items), errors=len(errors), failure=failure)
+    store.create(keys.end, to_pretty_json(end))
+    store.delete([open_key(job.job_id)])
+    return end
+
+
+def whole_job(
+    store: Store, job_id: str, *, errors: tuple[ItemError, ...] = (), state: str = "succeeded", parts: int | None = None
+) -> Job:
+    """A finished job of ten images; errors lie in part 0. parts: how many are committed, all of them if None."""
+    job = accept(store, make_job(job_id))
+    made = plan(store, job)
+    count = made.parts if parts is None else parts
+    records = [commit(store, job, made, part, errors if part == 0 else ()) for part in range(count)]
+    finish(store, job, made, records, state)
+    return job
+
+
+def sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
