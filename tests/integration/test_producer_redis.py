@@ -1,0 +1,230 @@
+"""The producer with a real Redis: messages, workers, hints, and what it does when Redis goes."""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+import redis
+
+from producer.ending import JobBusy, resume
+from producer.hints import Hints
+from producer.status import JobReader
+from producer.submission import call_workers
+from tests.servers.redis import RedisServer
+from tests.unit.producer import work
+from tests.unit.producer.conftest import Vaejob, home, store, vaejob
+from vae_core.errors import QueueUnavailable
+from vae_core.jobs.channels import CONTROL_ROLE, FINISH_TASK, PARTS_ROLE, PLAN_TASK, Channels, WorkerInfo
+from vae_core.jobs.layout import open_key
+from vae_core.settings import Settings, read_settings
+from vae_core.storage.base import Store
+
+__all__ = ["home", "store", "vaejob"]  # fixtures
+
+QUEUE = "producer-test"
+CHANNELS = Channels(QUEUE)
+
+
+@pytest.fixture
+def client(redis_server: RedisServer, home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[redis.Redis]:
+    """Redis as the command finds it, empty."""
+    monkeypatch.setenv("VAEJOB_REDIS_URL", redis_server.url)
+    monkeypatch.setenv("VAEJOB_QUEUE", QUEUE)
+    with redis.Redis.from_url(redis_server.url, decode_responses=True) as connection:
+        for key in connection.scan_iter(f"{QUEUE}*"):
+            connection.delete(key)
+        yield connection
+
+
+@pytest.fixture
+def settings(client: redis.Redis, redis_server: RedisServer, home: Path) -> Settings:
+    return read_settings({"VAEJOB_HOME": str(home), "VAEJOB_REDIS_URL": redis_server.url, "VAEJOB_QUEUE": QUEUE})
+
+
+def _announce(client: redis.Redis, store: Store, *roles: str) -> None:
+    for role in roles:
+        info = WorkerInfo(
+            role=role,
+            host="box",
+            pid=7,
+            processes=1,
+            device="cuda:0" if role == PARTS_ROLE else "",
+            store=store.url,
+            code_version="0.1.0",
+            started_at="2026-11-23T13:29:00+00:00",
+        )
+        client.set(CHANNELS.worker(role, "box", 7), msgspec.json.encode(info), ex=60)
+
+
+def _sent(client: redis.Redis) -> list[tuple[str, list[str]]]:
+    """Task names and arguments that wait for the control role."""
+    found = []
+    for raw in client.lrange(CHANNELS.control_queue, 0, -1):
+        message = json.loads(raw)
+        body = json.loads(base64.b64decode(message["body"]))
+        found.append((message["headers"]["task"], body[0]))
+    return found
+
+
+def test_plan_is_sent_when_a_job_is_submitted(vaejob: Vaejob, client: redis.Redis, store: Store) -> None:
+    _announce(client, store, PARTS_ROLE, CONTROL_ROLE)
+    outcome = vaejob("sample", "--n", "5", "--job-id", "cars")
+    assert (outcome.code, outcome.out, outcome.err) == (0, "cars\n", "")
+    assert _sent(client) == [(PLAN_TASK, ["cars"])]
+
+
+@pytest.mark.parametrize(
+    ("roles", "words"),
+    [((), "no worker is there"), ((PARTS_ROLE,), "role control"), ((CONTROL_ROLE,), "role parts")],
+)
+def test_missing_worker_is_told_in_one_line_when_a_job_is_submitted(
+    roles: tuple[str, ...], words: str, vaejob: Vaejob, client: redis.Redis, store: Store
+) -> None:
+    _announce(client, store, *roles)
+    outcome = vaejob("sample", "--n", "5")
+    assert outcome.code == 0
+    assert words in outcome.err
+    assert "make worker" in outcome.err
+    assert "reaches the same Redis and store" in outcome.err
+    assert len(outcome.err.splitlines()) == 1
+    assert len(_sent(client)) == 1
+
+
+def test_progress_is_that_of_redis_when_parts_are_in_flight(vaejob: Vaejob, client: redis.Redis, store: Store) -> None:
+    job = work.accept(store, work.make_job("cars"))
+    work.commit(store, job, work.plan(store, job), 0)
+    client.hset(CHANNELS.progress("cars"), mapping={"1": 3, "2": 1, "junk": "x"})
+    client.hset(CHANNELS.failed_items("cars"), "0", 2)
+    found = vaejob("status", "cars", "--json").json
+    assert (found["done"], found["errors"]) == (4 + 3 + 1, 2)
+    work.accept(store, work.make_job("new"))
+    client.set(CHANNELS.lease("new", "plan"), "token")
+    assert vaejob("status", "new", "--json").json["state"] == "planning"
+
+
+def test_cancel_sets_the_flag_and_sends_finish_when_redis_is_there(
+    vaejob: Vaejob, client: redis.Redis, store: Store
+) -> None:
+    work.accept(store, work.make_job("cars"))
+    vaejob("cancel", "cars")
+    assert client.ttl(CHANNELS.cancelled("cars")) > 3600
+    assert _sent(client) == [(FINISH_TASK, ["cars"])]
+
+
+def test_hints_are_forgotten_and_plan_is_sent_when_a_job_is_resumed(
+    vaejob: Vaejob, client: redis.Redis, store: Store
+) -> None:
+    work.whole_job(store, "cars", state="cancelled", parts=1)
+    client.set(CHANNELS.cancelled("cars"), "1")
+    client.sadd(CHANNELS.committed("cars"), "all", 0, 1)
+    client.zadd(CHANNELS.in_flight("cars"), {"1": 1})
+    assert vaejob("resume", "cars", "--json").json["state"] == "running"
+    assert _sent(client) == [(PLAN_TASK, ["cars"])]
+    assert list(client.scan_iter(f"{QUEUE}*cars*")) == []
+
+
+def test_resume_is_put_off_when_a_worker_is_finishing_the_job(
+    settings: Settings, client: redis.Redis, store: Store
+) -> None:
+    job = work.whole_job(store, "cars", state="failed", parts=1)
+    client.set(CHANNELS.lease("cars", "finish"), "another")
+    with pytest.raises(JobBusy):
+        resume(store, Hints(settings), JobReader(store, job).read(None))
+    assert client.get(CHANNELS.lease("cars", "finish")) == "another"
+    assert store.stat(open_key("cars")) is None
+
+
+def test_lease_stays_when_it_is_anothers_by_now(settings: Settings, client: redis.Redis) -> None:
+    hints = Hints(settings)
+    token = hints.take_lease("cars", "finish", 5)
+    assert token is not None
+    assert hints.take_lease("cars", "finish", 5) is None
+    assert 0 < client.pttl(CHANNELS.lease("cars", "finish")) <= 5000
+    hints.release_lease("cars", "finish", "another")
+    assert client.get(CHANNELS.lease("cars", "finish")) == token
+    hints.release_lease("cars", "finish", token)
+    assert client.get(CHANNELS.lease("cars", "finish")) is None
+
+
+def test_workers_and_queues_are_listed_when_redis_is_there(vaejob: Vaejob, client: redis.Redis, store: Store) -> None:
+    _announce(client, store, PARTS_ROLE)
+    client.set(CHANNELS.worker(PARTS_ROLE, "odd", 1), "no json")
+    client.rpush(CHANNELS.parts_queue, "a", "b")
+    client.rpush(CHANNELS.parts_queue + "\x06\x163", "c")
+    outcome = vaejob("workers", "--json")
+    assert [worker["device"] for worker in outcome.json["workers"]] == ["cuda:0"]
+    assert outcome.json["queues"] == {"control": 0, "parts": 3}
+    shown = vaejob("workers")
+    assert "3 waiting for parts" in shown.out
+    assert "role control" in shown.err
+
+
+def test_doctor_names_each_remedy_when_nothing_is_there(vaejob: Vaejob, store: Store) -> None:
+    outcome = vaejob("doctor", "--json")
+    assert outcome.code == 1
+    checks = {check["name"]: check for check in outcome.json["checks"]}
+    assert [name for name, check in checks.items() if name in {"settings", "store"} and check["ok"]]
+    for name in ("redis", "parts worker", "control worker", "device"):
+        assert not checks[name]["ok"]
+        assert checks[name]["remedy"]
+    assert list(store.list()) == []
+
+
+def test_doctor_finds_a_misspelt_variable_when_one_is_set(vaejob: Vaejob, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VAEJOB_STOER", "s3://x")
+    assert "settings: unknown: VAEJOB_STOER" in vaejob("doctor").out
+
+
+def test_doctor_sees_workers_of_this_store_only_when_others_are_up(
+    vaejob: Vaejob, client: redis.Redis, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _announce(client, store, PARTS_ROLE, CONTROL_ROLE)
+    checks = {check["name"]: check for check in vaejob("doctor", "--json").json["checks"]}
+    assert all(checks[name]["ok"] for name in ("redis", "store", "parts worker", "control worker", "device"))
+    assert checks["device"]["found"] == "cuda:0 on box"
+    monkeypatch.setenv("VAEJOB_STORE", str(Path(store.url.removeprefix("file://")).parent / "other"))
+    assert "those alive serve" in vaejob("doctor").out
+
+
+def test_job_is_accepted_in_two_seconds_when_redis_swallows_everything(
+    home: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import socket
+
+    with socket.create_server(("127.0.0.1", 0)) as mute:  # accepts, and never answers
+        url = f"redis://127.0.0.1:{mute.getsockname()[1]}/0"
+        settings = read_settings({"VAEJOB_HOME": str(home), "VAEJOB_REDIS_URL": url})
+        began = time.monotonic()
+        line = call_workers(Hints(settings), settings, store.url, PLAN_TASK, "cars")
+        assert time.monotonic() - began < 3.5
+    assert line is not None
+    assert "does not answer in time" in line
+
+
+def test_password_is_asked_for_when_redis_wants_another(
+    redis_server: RedisServer, client: redis.Redis, home: Path
+) -> None:
+    client.config_set("requirepass", "right")
+    try:
+        url = redis_server.url.replace("//", "//:wrong@")
+        settings = read_settings({"VAEJOB_HOME": str(home), "VAEJOB_REDIS_URL": url})
+        with pytest.raises(QueueUnavailable, match="refuses the password") as caught:
+            Hints(settings).server()
+        assert "wrong" not in str(caught.value)
+    finally:
+        client.auth("right")
+        client.config_set("requirepass", "")
+
+
+def test_message_goes_to_our_redis_when_celerys_own_variable_names_another(
+    vaejob: Vaejob, client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CELERY_BROKER_URL", "redis://127.0.0.1:1/0")
+    vaejob("sample", "--n", "5", "--job-id", "cars")
+    assert _sent(client) == [(PLAN_TASK, ["cars"])]
