@@ -8,7 +8,7 @@ from contextlib import suppress
 import msgspec
 
 from producer.fleet import HOW_TO_START, HOW_TO_START_HERE, ROLES, serves
-from producer.hints import Hints
+from producer.hints import START_REDIS, Hints
 from vae_core.errors import (
     BadCheckpoint,
     ObjectMissing,
@@ -66,14 +66,14 @@ def _redis(settings: Settings, hints: Hints) -> Check:
     try:
         server = hints.server()
     except QueueUnavailable as away:
-        remedy = "`make worker` starts it" if settings.embedded else "start it, or correct VAEJOB_REDIS_URL"
-        return Check(name="redis", ok=False, found=str(away), remedy=remedy)
+        remedy = START_REDIS if settings.embedded else "start it, or correct VAEJOB_REDIS_URL"
+        return Check(name="redis", ok=False, found=str(away).removesuffix(f": {START_REDIS}"), remedy=remedy)
     return Check(name="redis", ok=True, found=f"Redis {server.version} at {server.address}")
 
 
 def _store(open_store: Callable[[], Store]) -> tuple[Check, Store | None]:
     """The store is listed, written to, read and tidied up."""
-    remedy = "see the message; VAEJOB_STORE and AWS_* variables say where it is and who asks"
+    remedy = "VAEJOB_STORE and the AWS_* variables say where it is and who asks"
     try:
         store = open_store()
         store.check()

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 CONNECT_TIMEOUT_S = 1.0
 ANSWER_TIMEOUT_S = 2.0
+START_REDIS = "`make worker` starts one"
 _PRIORITY_SUFFIXES = ("", "\x06\x163", "\x06\x166", "\x06\x169")  # kombu keeps a list for each priority
 _RELEASE = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0"
 
@@ -164,7 +165,7 @@ class Hints:
     @contextmanager
     def _translated(self) -> Iterator[None]:
         if self._settings.embedded and not self._settings.redis_socket.exists():
-            raise QueueUnavailable("no Redis runs on this machine: `make worker` starts one")
+            raise QueueUnavailable(f"no Redis runs on this machine: {START_REDIS}")
         import redis
 
         try:

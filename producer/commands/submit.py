@@ -30,7 +30,7 @@ def _submit_options(command: Command) -> Command:
     """What every kind of job is submitted with; `--watch` to `--dry-run` arrive as keyword arguments of `_submit`."""
     options = (
         click.option(
-            "--format", "image_format", type=OneOf(FORMATS), default="png", show_default=True, help="Of images."
+            "--format", "image_format", type=OneOf(FORMATS), default="png", show_default=True, help="Of the images."
         ),
         click.option("--part-size", type=WholeNumber(1, MAX_PART_SIZE), help="Items in a part; changes no image."),
         watch_option,
@@ -47,7 +47,11 @@ def _submit_options(command: Command) -> Command:
 @click.option("--n", type=WholeNumber(1, MAX_ITEMS), required=True, help="How many images, 1 to 10,000,000.")
 @click.option("--seed", type=WholeNumber(0, MAX_SEED), help="Same seed, same images. [default: from the job's id]")
 @click.option(
-    "--temperature", type=Number(0.0, MAX_TEMPERATURE), default=1.0, show_default=True, help="Spread, 0 to 2."
+    "--temperature",
+    type=Number(0.0, MAX_TEMPERATURE),
+    default=1.0,
+    show_default=True,
+    help="0 is the most typical, 2 the most varied.",
 )
 @_submit_options
 @pass_session
