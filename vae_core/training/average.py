@@ -36,7 +36,11 @@ def _float_tensors(network: Network) -> list[Tensor]:
 
 @torch.no_grad()
 def refresh_batch_norm(network: Network, batches: list[Tensor]) -> None:
-    """Recompute the BatchNorm statistics over `batches`, as the averaged weights see them; ends in evaluation mode."""
+    """Recompute the BatchNorm statistics over `batches`, as the averaged weights see them; ends in evaluation mode.
+
+    The same weights and batches always give the same statistics.
+    """
+    generator = torch.Generator(network.expand.weight.device).manual_seed(0)
     norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
     momenta = [norm.momentum for norm in norms]
     for norm in norms:
@@ -44,7 +48,7 @@ def refresh_batch_norm(network: Network, batches: list[Tensor]) -> None:
         norm.momentum = None  # a plain mean over all batches
     network.train()
     for images in batches:
-        network.decode(network.encode(images).sample())
+        network.decode(network.encode(images).sample(generator))
     network.eval()
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum

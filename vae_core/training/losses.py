@@ -13,6 +13,7 @@ from vae_core.model.network import Posterior
 
 MIN_LOG_SIGMA = -6.0
 _PYRAMID_LEVELS = 3
+_MIN_BAND_ERROR = 1.0 / 255.0  # errors below one grey level need no further push
 
 
 class Loss(NamedTuple):
@@ -62,6 +63,6 @@ def laplacian_term(images: Tensor, decoded: Tensor) -> Tensor:
         coarse = F.avg_pool2d(error, 2)  # (B, 3, h / 2, w / 2)
         band = error - F.interpolate(coarse, scale_factor=2.0, mode="nearest")  # (B, 3, h, w)
         absolute = band.abs().mean()
-        total = total + absolute / absolute.detach().clamp(min=1e-4)
+        total = total + absolute / absolute.detach().clamp(min=_MIN_BAND_ERROR)
         error = coarse
     return total / _PYRAMID_LEVELS

@@ -66,8 +66,8 @@ def _maximise(points: Tensor, shares: Tensor, common: Tensor, shrinkage: float) 
     for k in range(K):
         centred = points - means[k]
         covariance = (centred * shares[:, k, None]).T @ centred / counts[k]
-        # One component alone is the common Gaussian anyway.
-        keep = 1.0 if K == 1 else (1.0 - shrinkage) * float(counts[k] / (counts[k] + Z))
+        # One component alone is the common Gaussian.
+        keep = 0.0 if K == 1 else (1.0 - shrinkage) * float(counts[k] / (counts[k] + Z))
         factors[k] = torch.linalg.cholesky(torch.lerp(common, covariance, keep))
     return counts / counts.sum(), means, factors
 

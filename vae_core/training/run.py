@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 import logging
 import math
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,12 +15,12 @@ from vae_core.training.aggregate import fit_prior, posterior_moments, whiten_lat
 from vae_core.training.average import refresh_batch_norm
 from vae_core.training.config import TrainingConfig
 from vae_core.training.data import Batches, to_tensor
+from vae_core.training.metrics import Metrics
 from vae_core.training.mixture import fit_mixture
 from vae_core.training.sheets import reconstruction_sheet, sample_sheet, save_sheet
 from vae_core.training.trainer import StepResult, Trainer
 
 _LOG = logging.getLogger(__name__)
-_COLUMNS = ("image_steps", "seconds", "loss", "mse", "kl", "gradient_norm", "learning_rate", "held_out_psnr_db")
 _LOG_EVERY_STEPS = 50
 _SHEET_IMAGES = 32
 _PRIOR_IMAGES = 2000
@@ -41,11 +39,11 @@ class Run:
         self.config, self.out = config, out
         self.images, self.held_out = images[:-held_out], images[-held_out:]
         self.trainer = Trainer(config, device)
-        self._started = time.monotonic()
         out.mkdir(parents=True, exist_ok=True)
         if self._state_path.exists():
             self.trainer.load_state(self._state_path)
             _LOG.info("going on at image-step %d", self.trainer.image_steps)
+        self._metrics = Metrics(out / "metrics.csv", self.trainer.image_steps)
         (out / "config.json").write_text(config.to_json() + "\n", encoding="utf-8")
 
     @property
@@ -121,30 +119,16 @@ class Run:
 
     def _record(self, result: StepResult, psnr: float | None) -> None:
         """One more line of metrics.csv, and of the log."""
-        path = self.out / "metrics.csv"
-        seconds = time.monotonic() - self._started
-        row: Sequence[object] = (
-            self.trainer.image_steps,
-            round(seconds, 1),
-            *(f"{v:.6g}" for v in result),
-            "" if psnr is None else f"{psnr:.3f}",
-        )
-        new = not path.exists()
-        with path.open("a", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
-            if new:
-                writer.writerow(_COLUMNS)
-            writer.writerow(row)
-        held_out = "" if psnr is None else f"  held-out PSNR {psnr:.2f} dB"
+        seconds = self._metrics.add(self.trainer.image_steps, result, psnr)
         _LOG.info(
             "image-step %d of %d  %.0f s  loss %.4f  PSNR %.2f dB  KL %.1f nats%s",
             self.trainer.image_steps,
             self.config.image_steps,
             seconds,
             result.loss,
-            -10.0 * math.log10(result.mse),
+            -10.0 * math.log10(max(result.mse, 1e-10)),
             result.kl,
-            held_out,
+            "" if psnr is None else f"  held-out PSNR {psnr:.2f} dB",
         )
 
 

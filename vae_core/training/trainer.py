@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import pickle
 from pathlib import Path
 from typing import NamedTuple
 
@@ -134,7 +135,7 @@ class Trainer:
         """
         try:
             state = torch.load(path, map_location=self.device, weights_only=True)
-        except (OSError, RuntimeError, EOFError, ValueError) as exc:
+        except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as exc:
             raise InvalidValue(f"{path}: is not a readable training state: {exc}") from exc
         before = TrainingConfig.from_json(state["config"], where=str(path))
         if _fixed(before) != _fixed(self.config):

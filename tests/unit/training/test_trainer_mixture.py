@@ -1,0 +1,50 @@
+"""Fitting Gaussian mixtures."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from vae_core.training.mixture import best_mixture, fit_mixture
+
+
+def _clusters(count: int, seed: int) -> np.ndarray:
+    """Points around (-4, 0, 0), a quarter of them, and around (4, 1, 0), stretched along the third axis."""
+    rng = np.random.default_rng(seed)
+    left = rng.standard_normal((count // 4, 3)) * [0.5, 0.5, 0.5] + [-4, 0, 0]
+    right = rng.standard_normal((count - count // 4, 3)) * [0.5, 0.5, 2.0] + [4, 1, 0]
+    return np.concatenate([left, right])
+
+
+def test_mean_and_covariance_are_those_of_the_points_when_one_component_is_fitted() -> None:
+    points = _clusters(500, 0)
+    prior = fit_mixture(points, 1)
+    np.testing.assert_allclose(prior.means[0], points.mean(axis=0), atol=1e-6)
+    np.testing.assert_allclose(prior.factors[0] @ prior.factors[0].T, np.cov(points.T, bias=True), rtol=1e-3, atol=1e-4)
+
+
+def test_clusters_are_found_when_two_components_are_fitted() -> None:
+    prior = fit_mixture(_clusters(4000, 1), 2, shrinkage=0.0)
+    order = np.argsort(prior.weights)
+    np.testing.assert_allclose(prior.weights[order], [0.25, 0.75], atol=0.01)
+    np.testing.assert_allclose(prior.means[order], [[-4, 0, 0], [4, 1, 0]], atol=0.15)
+
+
+def test_as_many_components_are_kept_as_the_held_out_points_bear_out() -> None:
+    prior = best_mixture(_clusters(2000, 2), _clusters(500, 3), (1, 2))
+    assert len(prior.weights) == 2
+    normal = np.random.default_rng(4).standard_normal((300, 3))
+    assert len(best_mixture(normal[:150], normal[150:], (1, 32)).weights) == 1
+
+
+@pytest.mark.parametrize("components", [1, 5])
+def test_factors_can_be_inverted_when_a_dimension_is_unused(components: int) -> None:
+    points = np.random.default_rng(5).standard_normal((60, 4))
+    points[:, 2] = 0.0
+    prior = fit_mixture(points, components)
+    assert np.isfinite(prior.log_density(points)).all()
+
+
+def test_fit_repeats_when_the_seed_does() -> None:
+    points = _clusters(300, 6)
+    assert np.array_equal(fit_mixture(points, 3, seed=1).means, fit_mixture(points, 3, seed=1).means)
