@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
-from vae_core.errors import InvalidValue, NoSuchJob, ObjectMissing
+from vae_core.documents import load_job
+from vae_core.errors import InvalidValue, NoSuchJob
 from vae_core.jobs.checks import check_pattern
-from vae_core.jobs.codec import from_json
 from vae_core.jobs.ids import JOB_ID, JOB_ID_WORDS, is_drawn
 from vae_core.jobs.job import Job
-from vae_core.jobs.layout import JOBS, JobKeys
+from vae_core.jobs.layout import JOBS
 from vae_core.storage.base import Store
 
 LATEST = "latest"
@@ -22,10 +22,9 @@ _SHOWN = 3
 
 def read_job(store: Store, job_id: str) -> Job | None:
     """The job of exactly this id, or None where none was accepted."""
-    key = JobKeys(job_id).job
     try:
-        return from_json(store.read(key).data, Job, key)
-    except ObjectMissing:
+        return load_job(store, job_id)
+    except NoSuchJob:
         return None
 
 

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from fnmatch import fnmatchcase
-from pathlib import Path
-
 from producer.output import counted, emit_fields, emit_json, note
 from vae_core.errors import VaejobError
 from vae_core.jobs.job import Job
 from vae_core.jobs.parts import part_count
-from vae_core.jobs.sources import S3, Source, parse_source
 from vae_core.jobs.spec import ReconstructSpec, kind_of, spec_fields
 from vae_core.settings import Settings
 
@@ -22,7 +17,7 @@ def show_preview(settings: Settings, job: Job, *, id_drawn: bool, seed_drawn: bo
     spec = spec_fields(job.spec)
     if id_drawn and seed_drawn:
         spec["seed"] = None  # it will be drawn with the id
-    inputs = _inputs(job.spec) if isinstance(job.spec, ReconstructSpec) else None
+    inputs = _inputs(job.spec, settings) if isinstance(job.spec, ReconstructSpec) else None
     items = inputs["count"] if inputs else spec.get("n")
     part_size = job.spec.part_size or settings.part_size
     parts = part_count(items, part_size) if items is not None else None
@@ -53,34 +48,16 @@ def show_preview(settings: Settings, job: Job, *, id_drawn: bool, seed_drawn: bo
     note("dry run: nothing was submitted")
 
 
-def _inputs(spec: ReconstructSpec) -> dict[str, int] | None:
+def _inputs(spec: ReconstructSpec, settings: Settings) -> dict[str, int] | None:
     """Number and bytes of the objects that would be read, or None where they cannot be listed from here."""
-    source = parse_source(spec.source)
+    from vae_core.inputs import list_inputs, open_inputs
+
     count = size_bytes = 0
     try:
-        for name, size in _listed(source):
-            if spec.pattern is None or fnmatchcase(name, spec.pattern):
-                count += 1
-                size_bytes += size
-    except (VaejobError, OSError) as error:
+        for found in list_inputs(spec, settings, open_inputs(spec, settings)):
+            count += 1
+            size_bytes += found.size_bytes
+    except VaejobError as error:
         note(f"the inputs cannot be listed from here: {error}")
         return None
     return {"count": count, "size_bytes": size_bytes}
-
-
-def _listed(source: Source) -> Iterator[tuple[str, int]]:
-    """Name as a pattern sees it, below the last folder of the source, and bytes of each of its objects."""
-    from vae_core.storage.opening import open_store
-
-    if not source.is_local:
-        store = open_store(f"{S3}{source.bucket}", create=False)
-        for entry in store.list(source.path):
-            if not entry.key.endswith("/") or entry.size_bytes:  # otherwise it only marks a folder
-                yield entry.key[source.path.rfind("/") + 1 :], entry.size_bytes
-        return
-    path = Path(source.path)
-    if path.is_file():
-        yield path.name, path.stat().st_size
-        return
-    for entry in open_store(source.path, create=False).list():
-        yield entry.key, entry.size_bytes

@@ -12,7 +12,7 @@ from typing import ClassVar, NamedTuple
 
 import msgspec
 
-from producer.records import part_records
+from vae_core.documents import load_records
 from vae_core.errors import InvalidValue, ObjectMissing, ObjectTooLarge, PermanentError
 from vae_core.jobs.checks import shown
 from vae_core.jobs.ids import new_token
@@ -63,13 +63,13 @@ def outputs(store: Store, keys: JobKeys, *, ended: bool) -> Iterator[Wanted]:
                 raise ResultsDamaged(f"{keys.manifest}, line {number}, is not valid: {error}") from error
             yield Wanted(item.key, item.sha256, item.size_bytes)
         return
-    for record in part_records(store, keys):
+    for record in load_records(store, keys.job_id):
         yield from (Wanted(item.key, item.sha256, item.size_bytes) for item in record.items)
 
 
 def side_files(store: Store, keys: JobKeys) -> Iterator[Wanted]:
     """The atlases that the page draws from, as the records name them."""
-    for record in part_records(store, keys):
+    for record in load_records(store, keys.job_id):
         yield from (Wanted(file.key, file.sha256, file.size_bytes) for file in record.files)
 
 

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 
 from producer.hints import Progress
-from vae_core.errors import ObjectMissing
-from vae_core.jobs.codec import from_json
+from vae_core.documents import listed_parts, load_end, load_plan
 from vae_core.jobs.job import End, Failure, Job, Plan
-from vae_core.jobs.layout import JobKeys, open_key, part_of
+from vae_core.jobs.layout import JobKeys, open_key
 from vae_core.jobs.parts import part_range
 from vae_core.jobs.spec import SampleSpec, kind_of, spec_fields
 from vae_core.jobs.state import derive_state
 from vae_core.storage.base import Store
 
-T = TypeVar("T")
 LISTING_SHARE = 0.1  # of the time may go into listing parts, which for a job of thousands takes a while
 
 
@@ -76,8 +74,8 @@ class JobReader:
 
         Raises StoreUnavailable or StoreError.
         """
-        self.end = self.end or self._document(self._keys.end, End)
-        self.plan = self.plan or self._document(self._keys.plan, Plan)
+        self.end = self.end or load_end(self._store, self.job.job_id)
+        self.plan = self.plan or load_plan(self._store, self.job.job_id)
         cancel = self.end is None and self._store.stat(self._keys.cancel) is not None
         if self.plan is not None and (self.end is not None or self._clock() >= self._list_again_at):
             self._list_parts()
@@ -133,14 +131,7 @@ class JobReader:
         self._list_again_at = ended + (ended - started) / LISTING_SHARE
 
     def _parts_below(self, prefix: str, total: int) -> set[int]:
-        numbers = (part_of(entry.key) for entry in self._store.list(prefix))
-        return {number for number in numbers if number is not None and number < total}
-
-    def _document(self, key: str, kind: type[T]) -> T | None:
-        try:
-            return from_json(self._store.read(key).data, kind, key)
-        except ObjectMissing:
-            return None
+        return {number for number in listed_parts(self._store, prefix) if number < total}
 
 
 def ensure_open(store: Store, job_id: str) -> None:

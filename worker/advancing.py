@@ -6,13 +6,13 @@ import logging
 import time
 from itertools import islice
 
+from vae_core.documents import listed_parts
 from vae_core.errors import QueueUnavailable
 from vae_core.jobs.job import Job, Plan
 from vae_core.jobs.layout import JobKeys
 from vae_core.jobs.spec import ReconstructSpec
 from vae_core.settings import Settings
 from vae_core.storage.base import Store
-from worker.documents import listed_parts
 from worker.hints import Hints
 from worker.sender import Sender
 

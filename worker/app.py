@@ -14,7 +14,7 @@ def make_app(settings: Settings) -> Celery:
     A message is acknowledged when its task is over, also when the task failed or its process died: what is to be done
     again, the reconciler finds in the bucket, and a part that kills its worker is not delivered without end.
     """
-    app = Celery("vaejob", set_as_current=True)
+    app = Celery("vaejob")
     app.conf.update(
         celery_options(settings.broker_url),
         task_default_queue=Channels(settings.queue).control_queue,

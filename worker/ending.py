@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 
+from vae_core.documents import load_end
 from vae_core.errors import QueueUnavailable
 from vae_core.jobs.codec import to_pretty_json
 from vae_core.jobs.job import End, Failure
 from vae_core.jobs.layout import JobKeys, open_key
 from vae_core.storage.base import Store
-from worker.documents import load_end
 from worker.hints import Hints
 
 log = logging.getLogger(__name__)

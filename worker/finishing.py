@@ -6,6 +6,7 @@ import hashlib
 import logging
 from collections.abc import Iterator
 
+from vae_core.documents import listed_parts, load_inputs, load_job, load_plan, load_records
 from vae_core.errors import ObjectMissing
 from vae_core.jobs.codec import from_json, to_lines, to_pretty_json
 from vae_core.jobs.job import End, Failure, Job, Plan
@@ -16,7 +17,6 @@ from vae_core.jobs.spec import ReconstructSpec
 from vae_core.settings import Settings
 from vae_core.storage.base import Store
 from worker.advancing import Advancer
-from worker.documents import listed_parts, load_inputs, load_job, load_plan, load_record
 from worker.ending import close_job, end_job
 from worker.grid import make_grid
 from worker.hints import Hints
@@ -57,11 +57,7 @@ class Finisher:
                 end_job(self._store, self._hints, job.job_id, End(state="cancelled", items=0, done=0, errors=0))
             return
         dead = self._dead_parts(job.job_id)
-        records = [
-            record
-            for part in listed_parts(self._store, keys.parts)
-            if (record := load_record(self._store, job.job_id, part)) is not None
-        ]
+        records = list(load_records(self._store, job.job_id))
         failure = _failure(job, plan, records, dead)
         settled = len({record.part for record in records} | dead.keys()) >= plan.parts
         if self._discard_damaged(job.job_id, records, lease) or not (settled or cancelled or failure):

@@ -6,7 +6,9 @@ import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
+from vae_core.documents import load_inputs, load_job, load_plan
 from vae_core.errors import InvalidValue, LeaseLost, PermanentError, QueueUnavailable, VaejobError
+from vae_core.inputs import open_inputs
 from vae_core.jobs.codec import to_json, to_pretty_json
 from vae_core.jobs.job import Failure, Job, Plan
 from vae_core.jobs.layout import JobKeys
@@ -15,11 +17,9 @@ from vae_core.jobs.spec import SampleSpec
 from vae_core.settings import Settings
 from vae_core.storage.base import Store
 from worker.advancing import Advancer
-from worker.documents import load_inputs, load_job, load_plan
 from worker.engines import Engines
 from worker.guard import JobCancelled, PartGuard, WorkerStopping
 from worker.hints import Hints
-from worker.inputs import open_inputs
 from worker.kinds import Kind
 from worker.lease import Lease
 from worker.reconstructing import Limits, Reconstructing

@@ -6,7 +6,9 @@ import logging
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
+from vae_core.documents import load_job, load_plan
 from vae_core.errors import BadCheckpoint, InvalidValue, PermanentError, SourceNotAllowed, StoreError
+from vae_core.inputs import list_inputs, open_inputs
 from vae_core.jobs.codec import to_lines, to_pretty_json
 from vae_core.jobs.job import Failure, Input, Job, Plan
 from vae_core.jobs.layout import JobKeys, checkpoint_key
@@ -16,10 +18,8 @@ from vae_core.model.checkpoint import read_info
 from vae_core.settings import Settings
 from vae_core.storage.base import Store, StoredObject
 from worker.advancing import Advancer
-from worker.documents import load_job, load_plan
 from worker.ending import close_job, fail_job
 from worker.hints import Hints
-from worker.inputs import list_inputs, open_inputs
 from worker.lease import Lease
 
 log = logging.getLogger(__name__)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 import threading
 
+from vae_core.documents import load_job, load_plan
 from vae_core.errors import NoSuchJob, QueueUnavailable, TransientError, VaejobError
 from vae_core.jobs.ids import JOB_ID
 from vae_core.jobs.layout import OPEN, JobKeys
 from vae_core.settings import Settings
 from vae_core.storage.base import Store
 from worker.advancing import Advancer
-from worker.documents import load_job, load_plan
 from worker.ending import close_job
 from worker.hints import Hints
 from worker.lease import Lease

@@ -84,12 +84,11 @@ def list_command(session: Session, limit: int | None, every: bool, as_json: bool
 @pass_session
 def errors_command(session: Session, job: str, as_json: bool) -> int:
     """List the items of JOB that could not be made, and why."""
-    from producer.records import listed_errors
-    from vae_core.jobs.layout import JobKeys
+    from vae_core.documents import load_errors
 
     found = find_job(session.store, job)
     status = _read(session, found, redis=False)
-    errors = listed_errors(session.store, JobKeys(found.job_id), ended=status.state in ENDED)
+    errors = load_errors(session.store, found.job_id, ended=status.state in ENDED)
     if as_json:
         emit_json({"job_id": found.job_id, "state": status.state, "errors": errors})
         return exits.DONE

@@ -23,6 +23,8 @@ LAYERS = {
     "jobs": {"errors", "version"},
     "settings": {"errors", "jobs", "version"},
     "storage": {"errors", "version"},
+    "documents": {"errors", "jobs", "storage"},
+    "inputs": {"errors", "jobs", "settings", "storage"},
     "imaging": {"errors", "jobs", "settings", "storage", "version"},
     "model": {"errors", "jobs", "settings", "storage", "imaging", "version"},
     "training": {"errors", "jobs", "settings", "storage", "imaging", "model", "version"},

@@ -99,8 +99,12 @@ def celery_options(redis_url: str) -> dict[str, Any]:
     JSON only, no result backend. Queues are reached by name through the anonymous exchange, so that nothing of the
     routing lies in Redis to be lost.
     """
+    url = celery_url(redis_url)
     return {
-        "broker_url": celery_url(redis_url),
+        # Given for both directions as well: CELERY_BROKER_URL, if it is set, overrides the first alone.
+        "broker_url": url,
+        "broker_read_url": url,
+        "broker_write_url": url,
         "broker_connection_retry_on_startup": True,
         "broker_transport_options": {
             "socket_timeout": 10,

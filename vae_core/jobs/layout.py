@@ -26,6 +26,7 @@ class JobKeys:
     """The keys of one job. Names of outputs and side files in records are relative to `root`."""
 
     def __init__(self, job_id: str) -> None:
+        self.job_id = job_id
         self.root = f"{JOBS}{job_id}/"
         self.job = f"{self.root}job.json"
         self.plan = f"{self.root}plan.json"

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from vae_core.errors import SourceNotAllowed, StoreError
+from vae_core.inputs import list_inputs, open_inputs
 from vae_core.jobs.spec import ReconstructSpec
 from vae_core.settings import Settings, read_settings
-from worker.inputs import list_inputs, open_inputs
 
 
 def settings_for(folder: Path, **more: str) -> Settings:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TypeVar
 
 from vae_core.errors import InvalidValue, NoSuchJob, ObjectMissing
 from vae_core.jobs.codec import from_json, from_lines
 from vae_core.jobs.job import End, Input, Job, Plan
 from vae_core.jobs.layout import JobKeys, part_of
-from vae_core.jobs.records import PartRecord
+from vae_core.jobs.records import ItemError, PartRecord
 from vae_core.storage.base import Store
 
 T = TypeVar("T")
@@ -34,6 +35,28 @@ def load_end(store: Store, job_id: str) -> End | None:
 
 def load_record(store: Store, job_id: str, part: int) -> PartRecord | None:
     return _load(store, JobKeys(job_id).part(part), PartRecord)
+
+
+def load_records(store: Store, job_id: str) -> Iterator[PartRecord]:
+    """The records of the committed parts, by part; a damaged part may lose its record while they are read."""
+    for part in listed_parts(store, JobKeys(job_id).parts):
+        record = load_record(store, job_id, part)
+        if record is not None:
+            yield record
+
+
+def load_errors(store: Store, job_id: str, *, ended: bool) -> list[ItemError]:
+    """The items that could not be made: those of `errors.jsonl`, or of a job that goes on those of the parts so far.
+
+    A job that was resumed still has the `errors.jsonl` of its first end, so that its being there says nothing.
+    """
+    key = JobKeys(job_id).errors
+    try:
+        if ended:
+            return from_lines(store.read(key).data, ItemError, key)
+    except ObjectMissing:
+        pass  # it failed before anything was done
+    return [error for record in load_records(store, job_id) for error in record.errors]
 
 
 def load_inputs(store: Store, job_id: str, plan: Plan, part: int) -> list[Input]:
