@@ -41,6 +41,7 @@ def cars(out: Path, count: int, seed: int, size: int, processes: int | None) -> 
 @click.option("--out", type=_PATH, required=True, help="Folder of the run; a run that was stopped goes on from there.")
 @click.option("--preset", "preset_name", default="default", show_default=True, help="default, small or photos.")
 @click.option("--image-steps", type=int, help="Images to show in all; the preset's number if left out.")
+@click.option("--batch-size", type=int, help="Images per step.")
 @click.option("--beta", type=float, help="Weight of the KL term.")
 @click.option("--seed", type=int, help="Of starting weights, order of the images and drawn cars.")
 @click.option("--cars", "car_count", type=int, help="Draw this many cars to train on, instead of DATA.")
@@ -51,6 +52,7 @@ def train(
     out: Path,
     preset_name: str,
     image_steps: int | None,
+    batch_size: int | None,
     beta: float | None,
     seed: int | None,
     car_count: int | None,
@@ -65,7 +67,7 @@ def train(
 
     if (data is None) == (car_count is None):
         raise InvalidValue("give either DATA, a folder of images or a .npy file, or --cars N, and not both")
-    config = changed(preset(preset_name), image_steps=image_steps, beta=beta, seed=seed)
+    config = changed(preset(preset_name), image_steps=image_steps, batch_size=batch_size, beta=beta, seed=seed)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
 
     import torch

@@ -26,7 +26,7 @@ class TrainingConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     model: ModelConfig = ModelConfig()
     image_steps: int = 150_000
-    batch_size: int = 32
+    batch_size: int = 16
     learning_rate: float = 1e-3
     weight_decay: float = 1e-4
     beta: float = 10.0

@@ -7,6 +7,7 @@ import math
 import time
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import torch
 
@@ -21,7 +22,7 @@ from vae_core.training.sheets import reconstruction_sheet, sample_sheet, save_sh
 from vae_core.training.trainer import StepResult, Trainer
 
 _LOG = logging.getLogger(__name__)
-_LOG_EVERY_STEPS = 50
+_LOG_EVERY = 2_000
 _SHEET_IMAGES = 32
 _PRIOR_IMAGES = 2000
 _NORM_BATCHES = 64
@@ -59,19 +60,21 @@ class Run:
         """Train to the end of the schedule. Raises TrainingDiverged; the state on disk stays that of the last save."""
         config = self.config
         saved_at = time.monotonic()
+        next_line = (self.trainer.image_steps // _LOG_EVERY + 1) * _LOG_EVERY
         next_sheet = (self.trainer.image_steps // config.sheet_every + 1) * config.sheet_every
         batches = Batches(
             self.images,
             config.batch_size,
             config.seed,
-            start=self.trainer.steps,
+            start=self.trainer.image_steps // config.batch_size,
             max_shift_px=config.max_shift_px,
             jitter=config.color_jitter,
         )
         with batches as stream:
             while not self.trainer.done:
                 result = self.trainer.step(next(stream))
-                if self.trainer.steps % _LOG_EVERY_STEPS == 0:
+                if self.trainer.image_steps >= next_line:
+                    next_line += _LOG_EVERY
                     self._record(result, None)
                 if self.trainer.image_steps >= next_sheet:
                     next_sheet += config.sheet_every
@@ -100,8 +103,9 @@ class Run:
             reconstruction_sheet(network, self.held_out[:_SHEET_IMAGES]),
             self.out / "sheets" / "final-reconstructions.png",
         )
+        stages = [{"from": start, "config": msgspec.Raw(config.encode())} for start, config in self.trainer.stages]
         notes = {
-            "training": self.config.to_json(),
+            "training": msgspec.json.encode(stages).decode(),
             "image_steps": str(self.trainer.image_steps),
             "training_images": str(len(self.images)),
             "held_out_psnr_db": f"{psnr:.2f}",

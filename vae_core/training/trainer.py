@@ -14,7 +14,7 @@ from torch import Tensor
 from vae_core.errors import InvalidValue, PermanentError
 from vae_core.model.network import Network
 from vae_core.training.average import WeightAverage
-from vae_core.training.config import TrainingConfig, changed
+from vae_core.training.config import TrainingConfig
 from vae_core.training.losses import vae_loss
 
 _LR_WARMUP_SHARE = 0.02
@@ -38,16 +38,18 @@ class StepResult(NamedTuple):
 
 
 class Trainer:
-    """Trains a network by the config; `image_steps` says how far it is.
+    """Trains a network by the config.
 
-    Build it, perhaps `load_state`, then call `step` with batch number `steps` until `done`.
+    image_steps: images shown so far. stages: from which image-step each config was in force, and that config as JSON.
+    Build it, perhaps `load_state`, then call `step` until `done`.
     """
 
     def __init__(self, config: TrainingConfig, device: torch.device) -> None:
         torch.manual_seed(config.seed)
         self.config = config
         self.device = device
-        self.steps = 0
+        self.image_steps = 0
+        self.stages = [(0, config.to_json())]
         self.network = Network(config.model).to(memory_format=torch.channels_last).to(device).train()
         self.average = WeightAverage(self.network, config.ema_decay)
         self._generator = torch.Generator(device).manual_seed(config.seed)
@@ -55,11 +57,6 @@ class Trainer:
         vectors = [p for p in self.network.parameters() if p.ndim <= 1]  # biases and BatchNorm are not decayed
         groups = [{"params": matrices, "weight_decay": config.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
         self._optimizer = torch.optim.AdamW(groups, lr=config.learning_rate, fused=True)
-
-    @property
-    def image_steps(self) -> int:
-        """Images shown so far."""
-        return self.steps * self.config.batch_size
 
     @property
     def done(self) -> bool:
@@ -97,7 +94,7 @@ class Trainer:
             group["lr"] = rate
         self._optimizer.step()
         self.average.update(self.network)
-        self.steps += 1
+        self.image_steps += len(images)
         return result
 
     def _check_finite(self, result: StepResult) -> None:
@@ -112,8 +109,8 @@ class Trainer:
     def save_state(self, path: Path) -> None:
         """Write all that `load_state` needs, in one step: a kill leaves the old file or the new."""
         state = {
-            "config": self.config.to_json(),
-            "steps": self.steps,
+            "image_steps": self.image_steps,
+            "stages": self.stages,
             "network": self.network.state_dict(),
             "average": self.average.network.state_dict(),
             "average_updates": self.average.updates,
@@ -130,24 +127,22 @@ class Trainer:
     def load_state(self, path: Path) -> None:
         """Go on from where `save_state` was called.
 
-        The length of the run, and how often it reports, may differ from then; raises InvalidValue when anything else
-        does, or the file cannot be read.
+        Settings may have changed since then, and a change is noted in `stages`; raises InvalidValue when the model or
+        the seed has, or the file cannot be read.
         """
         try:
             state = torch.load(path, map_location=self.device, weights_only=True)
         except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as exc:
             raise InvalidValue(f"{path}: is not a readable training state: {exc}") from exc
-        before = TrainingConfig.from_json(state["config"], where=str(path))
-        if _fixed(before) != _fixed(self.config):
-            raise InvalidValue(f"{path}: was written under other settings: use them, or another folder for the run")
-        self.steps = state["steps"]
+        before = TrainingConfig.from_json(state["stages"][-1][1], where=str(path))
+        if (before.model, before.seed) != (self.config.model, self.config.seed):
+            raise InvalidValue(f"{path}: is of another model or seed: use the same, or another folder for the run")
+        self.image_steps = state["image_steps"]
+        self.stages = state["stages"]
+        if before != self.config:
+            self.stages.append((self.image_steps, self.config.to_json()))
         self.network.load_state_dict(state["network"])
         self.average.network.load_state_dict(state["average"])
         self.average.updates = state["average_updates"]
         self._optimizer.load_state_dict(state["optimizer"])
         self._generator.set_state(state["generator"].cpu())
-
-
-def _fixed(config: TrainingConfig) -> TrainingConfig:
-    """The config with what may change in the middle of a run set to one value."""
-    return changed(config, image_steps=1, sheet_every=1, state_every_s=0.0, components=(1,))

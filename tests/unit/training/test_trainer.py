@@ -72,18 +72,31 @@ def test_weights_are_the_same_bits_when_the_run_was_interrupted(tmp_path: Path) 
     stopped.save_state(tmp_path / "state.pt")
     resumed = Trainer(_CONFIG, _CPU)
     resumed.load_state(tmp_path / "state.pt")
-    assert resumed.steps == 3
+    assert resumed.image_steps == 24
     for number in range(3, 6):
         resumed.step(_batch(number))
     assert all(torch.equal(one, other) for one, other in zip(_weights(straight), _weights(resumed), strict=True))
     assert [path.name for path in tmp_path.iterdir()] == ["state.pt"]
 
 
-def test_state_is_accepted_only_when_nothing_but_the_length_differs(tmp_path: Path) -> None:
+def test_change_is_noted_when_the_settings_differ_from_those_of_the_state(tmp_path: Path) -> None:
+    first = Trainer(_CONFIG, _CPU)
+    first.step(_batch(0))
+    first.save_state(tmp_path / "state.pt")
+    longer = changed(_CONFIG, image_steps=800)
+    second = Trainer(longer, _CPU)
+    second.load_state(tmp_path / "state.pt")
+    assert second.stages == [(0, _CONFIG.to_json()), (8, longer.to_json())]
+
+
+@pytest.mark.parametrize("other", [changed(_CONFIG, seed=1), changed(_CONFIG, model=ModelConfig())])
+def test_state_is_refused_when_it_is_of_another_model_or_seed(tmp_path: Path, other: TrainingConfig) -> None:
     Trainer(_CONFIG, _CPU).save_state(tmp_path / "state.pt")
-    Trainer(changed(_CONFIG, image_steps=800), _CPU).load_state(tmp_path / "state.pt")
-    with pytest.raises(InvalidValue, match="other settings"):
-        Trainer(changed(_CONFIG, beta=3.0), _CPU).load_state(tmp_path / "state.pt")
+    with pytest.raises(InvalidValue, match="another model or seed"):
+        Trainer(other, _CPU).load_state(tmp_path / "state.pt")
+
+
+def test_state_is_refused_when_it_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "state.pt").write_bytes(b"not a state")
     with pytest.raises(InvalidValue, match="not a readable training state"):
         Trainer(_CONFIG, _CPU).load_state(tmp_path / "state.pt")

@@ -87,7 +87,7 @@ def test_checkpoint_is_the_same_file_when_the_run_was_killed(tmp_path: Path, mon
     step = Trainer.step
 
     def until_killed(trainer: Trainer, images: torch.Tensor) -> StepResult:
-        if trainer.steps == 33:
+        if trainer.image_steps == 264:
             raise KeyboardInterrupt
         return step(trainer, images)
 
@@ -96,7 +96,7 @@ def test_checkpoint_is_the_same_file_when_the_run_was_killed(tmp_path: Path, mon
         killed.train()
     monkeypatch.undo()
     again = _run(tmp_path / "killed")
-    assert again.trainer.steps == 33
+    assert again.trainer.image_steps == 264
     again.train()
     assert again.export() == straight.export()
 
