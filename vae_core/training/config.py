@@ -38,7 +38,7 @@ class TrainingConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     max_shift_px: int = 0
     color_jitter: float = 0.0
     holdout: int = 500
-    components: tuple[int, ...] = (1, 4, 8, 16)
+    components: tuple[int, ...] = (1, 8, 16, 32)
     sheet_every: int = 20_000
     state_every_s: float = 180.0
     seed: int = 0
