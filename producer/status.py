@@ -142,3 +142,5 @@ def ensure_open(store: Store, job_id: str) -> None:
     store.write(open_key(job_id), b"")
     if store.stat(keys.end) is not None:  # it ended between the two looks
         store.delete([open_key(job_id)])
+        if store.stat(keys.end) is None:  # and was resumed meanwhile
+            store.write(open_key(job_id), b"")

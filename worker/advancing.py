@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from itertools import islice
 
 from vae_core.documents import listed_parts
@@ -21,6 +22,9 @@ log = logging.getLogger(__name__)
 PARTS_PER_PROCESS = 2
 SPARE_PARTS = 2
 _PROCESSES_KNOWN_S = 5.0
+_UNSENT_MARK_S = 5.0
+_MESSAGE_MARK_S = 30.0
+_IDLE_MARK_S = 3600.0
 
 
 class Advancer:
@@ -34,29 +38,46 @@ class Advancer:
         self._processes = 0
         self._processes_known_at = -_PROCESSES_KNOWN_S
 
-    def advance(self, job: Job, plan: Plan, *, recount: bool = False) -> None:
+    def advance(self, job: Job, plan: Plan, *, recount: bool = False, may_fail: bool = True) -> None:
         """Tops up the job's window, or sends `finish`.
 
         recount: take the settled parts from a listing of the bucket, not from what Redis remembers.
+        may_fail: finish it as well once Redis counts more failed items than the spec allows.
         Raises QueueUnavailable, and the store's errors.
         """
         settled = None if recount else self._hints.committed(job.job_id)
         if settled is None or len(settled) >= plan.parts:  # forgotten, or to be confirmed
-            settled = self.recount(job.job_id)
-        if len(settled) >= plan.parts or self.has_failed(job, plan):
-            self._sender.finish(job.job_id)
+            settled = self.recount(job.job_id, plan)
+        if len(settled) >= plan.parts or (may_fail and self.has_failed(job, plan)):
+            self.send_finish(job.job_id)
             return
-        window = self._window()
+        processes = self._part_processes()
+        window = PARTS_PER_PROCESS * processes + SPARE_PARTS
         # At most a window of them is in flight, so twice as many are enough to fill it.
         candidates = list(islice((part for part in range(plan.parts) if part not in settled), 2 * window))
-        for part in self._hints.claim_marks(job.job_id, candidates, window=window, mark_s=self._settings.mark_s):
-            self._send(job.job_id, part)
+        # With nobody to take it, a message stays on the queue: it need not be sent again while that is so.
+        mark_s = self._settings.mark_s if processes else max(self._settings.mark_s, _IDLE_MARK_S)
+        claimed = self._hints.claim_marks(
+            job.job_id, candidates, window=window, mark_s=_UNSENT_MARK_S, longest_s=mark_s
+        )
+        for part in claimed:
+            self._hints.set_mark(job.job_id, part, mark_s)
+            self._send_part(job.job_id, part)
 
-    def recount(self, job_id: str) -> set[int]:
+    def send_plan(self, job_id: str) -> None:
+        """Sends `plan`, unless one is on the queue."""
+        self._send_once(job_id, "plan", self._sender.plan)
+
+    def send_finish(self, job_id: str) -> None:
+        """Sends `finish`, unless one is on the queue."""
+        self._send_once(job_id, "finish", self._sender.finish)
+
+    def recount(self, job_id: str, plan: Plan) -> set[int]:
         """The parts that are committed or given up, by a listing of the bucket; Redis is told."""
         keys = JobKeys(job_id)
-        settled = {*listed_parts(self._store, keys.parts), *listed_parts(self._store, keys.dead_parts)}
-        self._hints.set_committed(job_id, sorted(settled))
+        found = (*listed_parts(self._store, keys.parts), *listed_parts(self._store, keys.dead_parts))
+        settled = {part for part in found if part < plan.parts}
+        self._hints.add_committed(job_id, settled)
         return settled
 
     def has_failed(self, job: Job, plan: Plan) -> bool:
@@ -65,16 +86,25 @@ class Advancer:
             return False
         return self._hints.failed_items(job.job_id) > job.spec.max_failure_rate * plan.items
 
-    def _send(self, job_id: str, part: int) -> None:
+    def _send_part(self, job_id: str, part: int) -> None:
         try:
             self._sender.part(job_id, part)
         except QueueUnavailable:
             self._hints.drop_mark(job_id, part)  # not on the queue after all; if this fails too, the mark lapses
             raise
 
-    def _window(self) -> int:
+    def _send_once(self, job_id: str, what: str, send: Callable[[str], None]) -> None:
+        if not self._hints.claim_message(job_id, what, min(self._settings.mark_s, _MESSAGE_MARK_S)):
+            return
+        try:
+            send(job_id)
+        except QueueUnavailable:
+            self._hints.drop_message(job_id, what)
+            raise
+
+    def _part_processes(self) -> int:
         now = time.monotonic()
         if now - self._processes_known_at >= _PROCESSES_KNOWN_S:
             self._processes = self._hints.part_processes()
             self._processes_known_at = now
-        return PARTS_PER_PROCESS * self._processes + SPARE_PARTS
+        return self._processes

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import click
 
-from vae_core.errors import VaejobError
+from vae_core.errors import TransientError, VaejobError
 from vae_core.settings import Settings, read_settings, unknown_variables
 from vae_core.version import code_version
 
@@ -56,7 +56,10 @@ def stop_redis() -> None:
 
 
 def _run(role: Callable[[Settings], int]) -> None:
-    """Reads the settings, once, and ends the process with the role's status; 2 when it is refused."""
+    """Reads the settings, once, and ends the process with the role's status.
+
+    2 when it is refused, and starting it again cannot help; 1 when it may.
+    """
     from worker.logs import set_up_logs
 
     try:
@@ -67,7 +70,7 @@ def _run(role: Callable[[Settings], int]) -> None:
         sys.exit(role(settings))
     except VaejobError as error:
         click.echo(f"Error: {error}", err=True)
-        sys.exit(2)
+        sys.exit(1 if isinstance(error, TransientError) else 2)
 
 
 if __name__ == "__main__":

@@ -34,6 +34,8 @@ def ensure_running(settings: Settings) -> None:
         return
     folder = settings.redis_socket.parent
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if folder.stat().st_uid != os.getuid():  # below /tmp anybody could have made it first, and would own the queue
+        raise InvalidValue(f"{folder} belongs to another user: remove it, or set VAEJOB_HOME to a shorter path")
     with _locked(folder / "lock"):
         if answers(settings):
             return

@@ -36,6 +36,9 @@ def close_job(store: Store, hints: Hints, job_id: str) -> bool:
     if end.state == "succeeded":
         store.write(JobKeys(job_id).success, b"")
     store.delete([open_key(job_id)])
+    if store.stat(JobKeys(job_id).end) is None:  # resumed meanwhile: the marker that was removed may be the new one
+        store.write(open_key(job_id), b"")
+        return False
     try:
         hints.forget(job_id)
     except QueueUnavailable:

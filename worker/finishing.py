@@ -41,6 +41,7 @@ class Finisher:
 
     def finish(self, job_id: str) -> None:
         """Ends the job if it can be ended, otherwise advances it. Raises TransientError, to be tried again."""
+        self._hints.drop_message(job_id, "finish")
         if close_job(self._store, self._hints, job_id):
             return
         with Lease(self._hints, job_id, "finish", self._settings.lease_s) as lease:
@@ -61,7 +62,8 @@ class Finisher:
         failure = _failure(job, plan, records, dead)
         settled = len({record.part for record in records} | dead.keys()) >= plan.parts
         if self._discard_damaged(job.job_id, records, lease) or not (settled or cancelled or failure):
-            self._advancer.advance(job, plan, recount=True)
+            # Never to be sent back here at once: Redis may still count failures that the records no longer have.
+            self._advancer.advance(job, plan, recount=True, may_fail=False)
             return
         self._write_documents(job, plan, records, dead, failure, cancelled, lease)
 
@@ -128,7 +130,7 @@ class Finisher:
             for folder in (keys.images, keys.sheets)
             for one in self._store.list(folder)
         }
-        damaged = []
+        damaged: list[int] = []
         for record in records:
             outputs: list[ItemDone | SideFile] = [*record.items, *record.files]
             for output in outputs:
@@ -136,10 +138,11 @@ class Finisher:
                 same = there is not None and (there.tag, there.size_bytes) == (output.tag, output.size_bytes)
                 if not same and not (there and self._has_content(keys.root + output.key, output)):
                     log.warning("job %s: %s is not as part %d wrote it: done again", job_id, output.key, record.part)
-                    damaged.append(keys.part(record.part))
+                    damaged.append(record.part)
                     break
         lease.check()
-        self._store.delete(damaged)
+        self._store.delete(keys.part(part) for part in damaged)
+        self._hints.forget_committed(job_id, damaged)
         return bool(damaged)
 
     def _has_content(self, key: str, output: ItemDone | SideFile) -> bool:

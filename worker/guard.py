@@ -7,7 +7,10 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
-from vae_core.errors import VaejobError
+from vae_core.errors import QueueUnavailable, VaejobError
+from vae_core.jobs.layout import JobKeys
+from vae_core.storage.base import Store
+from worker.hints import Hints
 
 
 class Interrupted(VaejobError):
@@ -61,3 +64,30 @@ class PartGuard:
             self._cancel_checked_at = now
             if self._is_cancelled():
                 raise JobCancelled("the job was cancelled")
+
+
+class CancelWatch:
+    """Whether a job was cancelled: asked of Redis, which may lie either way, and settled by the bucket.
+
+    A flag in Redis is checked against the bucket; without one the bucket is asked all the same, but rarely.
+    """
+
+    def __init__(self, store: Store, hints: Hints, job_id: str, *, store_check_s: float = 10.0) -> None:
+        self._store = store
+        self._hints = hints
+        self._job_id = job_id
+        self._store_check_s = store_check_s
+        self._store_checked_at = time.monotonic()
+
+    def __call__(self) -> bool:
+        now = time.monotonic()
+        if not self._is_flagged() and now - self._store_checked_at < self._store_check_s:
+            return False
+        self._store_checked_at = now
+        return self._store.stat(JobKeys(self._job_id).cancel) is not None
+
+    def _is_flagged(self) -> bool:
+        try:
+            return self._hints.is_cancelled(self._job_id)
+        except QueueUnavailable:
+            return False

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any, cast
 
 import msgspec
@@ -15,21 +15,28 @@ from vae_core.jobs.channels import COMPLETE, HINT_EXPIRY_S, PARTS_ROLE, WORKER_E
 # Every script takes the time from the Redis server, so that clocks of different machines need not agree.
 _NOW = "local t = redis.call('TIME'); local now = t[1] * 1000 + math.floor(t[2] / 1000);"
 
-# KEYS: in-flight set. ARGV: window, mark in ms, expiry in s, then candidate parts in the order to be sent.
+# KEYS: in-flight set. ARGV: window, mark in ms, longest that any mark may last in ms, expiry in s, then candidate parts
+# in the order to be sent.
 _CLAIM_MARKS = (
     _NOW
     + """
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
+for _, part in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], now + ARGV[3], '+inf')) do
+  redis.call('ZADD', KEYS[1], now + ARGV[3], part)
+end
 local room = tonumber(ARGV[1]) - redis.call('ZCARD', KEYS[1])
 local claimed = {}
-for i = 4, #ARGV do
+for i = 5, #ARGV do
   if #claimed >= room then break end
   if redis.call('ZADD', KEYS[1], 'NX', now + ARGV[2], ARGV[i]) == 1 then claimed[#claimed + 1] = ARGV[i] end
 end
-if #claimed > 0 then redis.call('EXPIRE', KEYS[1], ARGV[3]) end
+if #claimed > 0 then redis.call('EXPIRE', KEYS[1], ARGV[4]) end
 return claimed
 """
 )
+
+# KEYS: in-flight set. ARGV: mark in ms, part.
+_SET_MARK = _NOW + "return redis.call('ZADD', KEYS[1], 'XX', now + ARGV[1], ARGV[2])"
 
 # KEYS: lease, and optionally the in-flight set. ARGV: token, lease in ms, part, expiry of the set in s.
 _ACQUIRE = (
@@ -78,6 +85,7 @@ class Hints:
             health_check_interval=10,
         )
         self._claim_marks = self._redis.register_script(_CLAIM_MARKS)
+        self._set_mark = self._redis.register_script(_SET_MARK)
         self._acquire = self._redis.register_script(_ACQUIRE)
         self._renew = self._redis.register_script(_RENEW)
         self._release = self._redis.register_script(_RELEASE)
@@ -92,15 +100,34 @@ class Hints:
 
     # Marks: parts that are on the queue.
 
-    def claim_marks(self, job_id: str, candidates: Iterable[int], *, window: int, mark_s: float) -> list[int]:
+    def claim_marks(
+        self, job_id: str, candidates: Iterable[int], *, window: int, mark_s: float, longest_s: float
+    ) -> list[int]:
         """Marks candidates that are neither marked nor leased until `window` parts are in flight; those newly marked.
 
-        Whoever is given a part here sends it, and nobody else.
+        Whoever is given a part here sends it, and nobody else. Until it is sent, mark it for a short while only: what
+        is claimed here and never sent then comes up again soon. Marks that would last longer than `longest_s` from now
+        are cut to that.
         """
-        arguments = [window, _ms(mark_s), HINT_EXPIRY_S, *candidates]
+        arguments = [window, _ms(mark_s), _ms(longest_s), HINT_EXPIRY_S, *candidates]
         with _translated():
             claimed = self._claim_marks(keys=[self.channels.in_flight(job_id)], args=arguments)
         return [int(part) for part in cast(list[str], claimed)]
+
+    def set_mark(self, job_id: str, part: int, mark_s: float) -> None:
+        """Lets the part's mark, if it has one, last for `mark_s` from now."""
+        with _translated():
+            self._set_mark(keys=[self.channels.in_flight(job_id)], args=[_ms(mark_s), part])
+
+    def claim_message(self, job_id: str, what: str, mark_s: float) -> bool:
+        """Whether `plan` or `finish` is to be sent for the job: False while one is already on the queue."""
+        with _translated():
+            return bool(self._redis.set(self.channels.message(job_id, what), "1", nx=True, px=_ms(mark_s)))
+
+    def drop_message(self, job_id: str, what: str) -> None:
+        """The message was taken off the queue, or never put there."""
+        with _translated():
+            self._redis.delete(self.channels.message(job_id, what))
 
     def drop_mark(self, job_id: str, part: int) -> None:
         """Lets the part be sent again at once."""
@@ -142,25 +169,34 @@ class Hints:
             members = cast(set[str], self._redis.smembers(self.channels.committed(job_id)))
         return {int(part) for part in members if part != COMPLETE} if COMPLETE in members else None
 
-    def set_committed(self, job_id: str, parts: Sequence[int]) -> None:
-        """Replaces the set by `parts`, found by a listing."""
+    def add_committed(self, job_id: str, parts: Iterable[int]) -> None:
+        """Adds all parts that a listing of the bucket has found; what was committed since it began stays in the set."""
         key = self.channels.committed(job_id)
         with _translated(), self._redis.pipeline(transaction=True) as pipe:
-            pipe.delete(key)
             pipe.sadd(key, COMPLETE, *parts)
             pipe.expire(key, HINT_EXPIRY_S)
             pipe.execute()
 
-    def note_committed(self, job_id: str, part: int, errors: int) -> None:
-        """Adds a part to the set, and its listed errors to the count of failures; ends its progress."""
+    def note_committed(self, job_id: str, part: int, errors: int | None) -> None:
+        """Adds a part to the set, and its listed errors, where they are known, to the count; ends its progress."""
         committed, failed = self.channels.committed(job_id), self.channels.failed_items(job_id)
         with _translated(), self._redis.pipeline(transaction=True) as pipe:
             pipe.sadd(committed, part)
             pipe.expire(committed, HINT_EXPIRY_S)
-            pipe.hdel(self.channels.progress(job_id), str(part))
-            if errors:
+            if errors is not None:
                 pipe.hset(failed, str(part), errors)
                 pipe.expire(failed, HINT_EXPIRY_S)
+            pipe.hdel(self.channels.progress(job_id), str(part))
+            pipe.execute()
+
+    def forget_committed(self, job_id: str, parts: Iterable[int]) -> None:
+        """The parts have lost their records, and are to be done again."""
+        numbers = [str(part) for part in parts]
+        if not numbers:
+            return
+        with _translated(), self._redis.pipeline(transaction=True) as pipe:
+            pipe.srem(self.channels.committed(job_id), *numbers)
+            pipe.hdel(self.channels.failed_items(job_id), *numbers)
             pipe.execute()
 
     def failed_items(self, job_id: str) -> int:
@@ -181,11 +217,11 @@ class Hints:
             return bool(self._redis.exists(self.channels.cancelled(job_id)))
 
     def forget(self, job_id: str) -> None:
-        """Removes all hints of an ended job but its leases."""
-        names = (self.channels.in_flight, self.channels.committed, self.channels.progress)
-        more = (self.channels.failed_items, self.channels.cancelled)
+        """Removes the hints of an ended job, but its leases, and the flag that parts still in flight look for."""
+        named = self.channels
+        names = (named.in_flight, named.committed, named.progress, named.failed_items)
         with _translated():
-            self._redis.delete(*(name(job_id) for name in names + more))
+            self._redis.delete(*(name(job_id) for name in names))
 
     # Living workers.
 
@@ -204,7 +240,11 @@ class Hints:
         with _translated():
             keys = list(self._redis.scan_iter(f"{self.channels.workers}{PARTS_ROLE}:*", count=1000))
             values = cast(list[str | None], self._redis.mget(keys)) if keys else []
-        return sum(msgspec.json.decode(value, type=WorkerInfo).processes for value in values if value)
+        processes = 0
+        for value in values:
+            with suppress(msgspec.MsgspecError):  # a worker of another version, or none: not counted
+                processes += msgspec.json.decode(value, type=WorkerInfo).processes if value else 0
+        return processes
 
 
 @contextmanager

@@ -27,7 +27,8 @@ class StopFlag:
 def die_with_parent(parent_pid: int) -> None:
     """Has the kernel kill this process once its parent is gone (Linux only), also if it is gone already.
 
-    Without it, a killed parent leaves a child on the device that nobody commands any more.
+    Without it, a killed parent leaves a child on the device that nobody commands any more. Celery asks for the same in
+    its children, but not for the roles, and not for a parent that was gone before it asked.
     """
     if sys.platform != "linux":
         return

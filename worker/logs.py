@@ -31,6 +31,6 @@ def set_up_logs(log_format: str) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter() if log_format == "json" else logging.Formatter(_TEXT, "%H:%M:%S"))
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
-    # Celery and kombu tell of every received message and of every reconnect attempt with a traceback at INFO.
+    # Celery tells of every message that is received and of every task that succeeds.
     for name in ("celery.worker.strategy", "celery.app.trace", "celery.pool"):
         logging.getLogger(name).setLevel(logging.WARNING)

@@ -5,9 +5,20 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from enum import Enum
+from typing import TYPE_CHECKING
 
 from vae_core.documents import load_inputs, load_job, load_plan
-from vae_core.errors import InvalidValue, LeaseLost, PermanentError, QueueUnavailable, VaejobError
+from vae_core.errors import (
+    BadCheckpoint,
+    InvalidValue,
+    LeaseLost,
+    QueueUnavailable,
+    SourceNotAllowed,
+    StoreUnavailable,
+    TransientError,
+    VaejobError,
+)
 from vae_core.inputs import open_inputs
 from vae_core.jobs.codec import to_json, to_pretty_json
 from vae_core.jobs.job import Failure, Job, Plan
@@ -18,7 +29,7 @@ from vae_core.settings import Settings
 from vae_core.storage.base import Store
 from worker.advancing import Advancer
 from worker.engines import Engines
-from worker.guard import JobCancelled, PartGuard, WorkerStopping
+from worker.guard import CancelWatch, JobCancelled, PartGuard, WorkerStopping
 from worker.hints import Hints
 from worker.kinds import Kind
 from worker.lease import Lease
@@ -27,7 +38,21 @@ from worker.runner import Assignment, PartRunner
 from worker.sampling import Sampling
 from worker.sender import Sender
 
+if TYPE_CHECKING:
+    from vae_core.model.engine import Engine
+
 log = logging.getLogger(__name__)
+
+
+_KNOWN_JOBS = 16
+
+
+class Outcome(Enum):
+    """What a message came to. LEFT: to whoever holds the lease, or to the reconciler."""
+
+    SETTLED_OR_BACK = "the job goes on from here"
+    CANCELLED = "the job is to be ended"
+    LEFT = "nothing more is to be done here"
 
 
 class PartHandler:
@@ -49,6 +74,8 @@ class PartHandler:
         self._engines = engines
         self._is_stopping = is_stopping
         self._advancer = Advancer(store, hints, sender, settings)
+        self._known: dict[str, tuple[Job, Plan]] = {}
+        self._left_notes: list[str] = []
         executor = ThreadPoolExecutor(settings.io_threads, thread_name_prefix="io")
         self._runner = PartRunner(store, executor)
 
@@ -57,71 +84,97 @@ class PartHandler:
 
         Raises TransientError when Redis or the store is away: the part is then sent again by the reconciler.
         """
-        keys = JobKeys(job_id)
-        if self._store.stat(keys.end) is not None:
+        # Should this worker die before it has the lease, the part comes up again as soon as if it had had it.
+        self._hints.set_mark(job_id, part, self._settings.lease_s)
+        self._delete_left_notes()
+        try:
+            known = self._known_and_open(job_id, part)
+        except VaejobError:
+            self._drop_mark(job_id, part)  # nobody has it: it need not wait for its mark to lapse
+            raise
+        if known is None:
+            self._drop_mark(job_id, part)
             return
-        job, plan = load_job(self._store, job_id), load_plan(self._store, job_id)
-        if plan is None or not 0 <= part < plan.parts:
-            raise InvalidValue(f"part {part} of job {job_id} is in no plan")
-        if self._store.stat(keys.cancel) is not None:
-            self._sender.finish(job_id)
-            return
-        if self._store.stat(keys.part(part)) is None and not self._claim_and_do(job, plan, part):
-            return
-        self._advancer.advance(job, plan)
+        job, plan = known
+        outcome = self._claim_and_do(job, plan, part)  # has released its lease: what is sent now finds the part free
+        if outcome is Outcome.CANCELLED:
+            self._advancer.send_finish(job_id)
+        elif outcome is Outcome.SETTLED_OR_BACK:
+            self._advancer.advance(job, plan)
 
-    def _claim_and_do(self, job: Job, plan: Plan, part: int) -> bool:
-        """Whether the job should be advanced from here."""
+    def _known_and_open(self, job_id: str, part: int) -> tuple[Job, Plan] | None:
+        """The part's job and plan, or None for a job that has ended."""
+        if self._store.stat(JobKeys(job_id).end) is not None:
+            return None
+        if job_id not in self._known:
+            job, plan = load_job(self._store, job_id), load_plan(self._store, job_id)
+            if plan is None:
+                raise InvalidValue(f"part {part} of job {job_id} is in no plan")
+            while len(self._known) >= _KNOWN_JOBS:
+                self._known.pop(next(iter(self._known)))
+            self._known[job_id] = (job, plan)  # neither ever changes
+        if not 0 <= part < self._known[job_id][1].parts:
+            raise InvalidValue(f"part {part} of job {job_id} is in no plan")
+        return self._known[job_id]
+
+    def _claim_and_do(self, job: Job, plan: Plan, part: int) -> Outcome:
+        keys = JobKeys(job.job_id)
         with Lease(self._hints, job.job_id, f"{part:05d}", self._settings.lease_s, part=part) as lease:
             if not lease.acquire():
-                return False
-            if self._store.stat(JobKeys(job.job_id).part(part)) is not None:
-                return True  # committed between the first look and the lease
+                return Outcome.LEFT
+            if self._store.stat(keys.part(part)) is not None:
+                self._note_settled(job.job_id, part, None)
+                return Outcome.SETTLED_OR_BACK
+            if self._store.stat(keys.cancel) is not None:
+                return Outcome.CANCELLED
             if self._settle_if_worn_out(job.job_id, part):
-                return True
+                return Outcome.SETTLED_OR_BACK
             return self._attempt(job, plan, part, lease)
 
-    def _attempt(self, job: Job, plan: Plan, part: int, lease: Lease) -> bool:
+    def _attempt(self, job: Job, plan: Plan, part: int, lease: Lease) -> Outcome:
         """One attempt, noted in the bucket while it lasts: a note that stays is of an attempt that died."""
-        keys = JobKeys(job.job_id)
-        note = keys.attempt(part, lease.token)
+        note = JobKeys(job.job_id).attempt(part, lease.token)
         self._store.write(note, b"")
         try:
-            goes_on = self._do_and_commit(job, plan, part, lease)
-        except VaejobError:
-            self._store.delete([note])  # an error that was foreseen is no death
+            outcome = self._do_and_commit(job, plan, part, lease)
+        except TransientError:
+            self._delete_note(note)  # an error that passes is no death
             raise
-        except Exception as error:  # a fault of the code or the device: the attempt counts, and another one follows
-            log.exception("job %s part %d failed", job.job_id, part)
-            self._store.write(note, f"{type(error).__name__}: {error}"[:2000].encode())
-            return False
-        self._store.delete([note])
-        return goes_on
+        except Exception as error:  # a fault of the code, the device or this machine: it counts, and another follows
+            foreseen = isinstance(error, VaejobError)
+            log.error("job %s part %d failed: %s", job.job_id, part, error, exc_info=not foreseen)
+            reason = str(error) if foreseen else f"{type(error).__name__}: {error}"
+            self._store.write(note, reason[:2000].encode())
+            return Outcome.LEFT
+        self._delete_note(note)
+        return outcome
 
-    def _do_and_commit(self, job: Job, plan: Plan, part: int, lease: Lease) -> bool:
+    def _do_and_commit(self, job: Job, plan: Plan, part: int, lease: Lease) -> Outcome:
+        """Raises TransientError, or whatever makes this attempt a failed one."""
         try:
             record = self._run(job, plan, part, lease)
             lease.check()
-            self._store.create(JobKeys(job.job_id).part(part), to_json(record), content_type="application/json")
         except JobCancelled:
-            self._sender.finish(job.job_id)
-            return False
+            return Outcome.CANCELLED
         except WorkerStopping:
             log.info("job %s part %d goes back: this worker is stopping", job.job_id, part)
-            return True  # advancing sends it again, once the lease is released
+            return Outcome.SETTLED_OR_BACK
         except LeaseLost as error:
             log.warning("job %s part %d is another worker's by now: %s", job.job_id, part, error)
-            return False
-        except PermanentError as error:
+            return Outcome.LEFT
+        except (InvalidValue, SourceNotAllowed) as error:  # the spec, the plan or the inputs are wrong everywhere
             self._give_up(job.job_id, part, Failure(code=error.code, message=str(error)))
-            return True
-        log.info("job %s part %d: %d done, %d errors", job.job_id, part, len(record.items), len(record.errors))
-        self._note_settled(job.job_id, part, len(record.errors))
-        return True
+            return Outcome.SETTLED_OR_BACK
+        key = JobKeys(job.job_id).part(part)
+        first = self._store.create(key, to_json(record), content_type="application/json")
+        what = f"{len(record.items)} done, {len(record.errors)} errors" if first else "was committed by another already"
+        log.info("job %s part %d: %s", job.job_id, part, what)
+        self._note_settled(job.job_id, part, len(record.errors) if first else None)
+        return Outcome.SETTLED_OR_BACK
 
     def _run(self, job: Job, plan: Plan, part: int, lease: Lease) -> PartRecord:
-        engine = self._engines.get(plan.checkpoint_sha256)
-        guard = PartGuard(lease.check, self._is_stopping, lambda: self._is_cancelled(job.job_id))
+        engine = self._engine(plan)
+        guard = PartGuard(lease.check, self._is_stopping, CancelWatch(self._store, self._hints, job.job_id))
         return self._runner.run(
             Assignment(job, plan, part, lease.token),
             self._kind(job, plan, part),
@@ -131,8 +184,15 @@ class PartHandler:
             on_progress=lambda done: self._note_progress(job.job_id, part, done),
         )
 
+    def _engine(self, plan: Plan) -> Engine:
+        """The plan's engine. Its errors are this machine's: the attempt fails, and another machine may do better."""
+        try:
+            return self._engines.get(plan.checkpoint_sha256)
+        except InvalidValue as error:
+            raise BadCheckpoint(str(error)) from error
+
     def _kind(self, job: Job, plan: Plan, part: int) -> Kind:
-        engine = self._engines.get(plan.checkpoint_sha256)
+        engine = self._engine(plan)
         if isinstance(job.spec, SampleSpec):
             return Sampling(job.spec, engine)
         return Reconstructing(
@@ -160,9 +220,23 @@ class PartHandler:
         self._store.create(JobKeys(job_id).dead(part), to_pretty_json(failure), content_type="application/json")
         self._note_settled(job_id, part, 0)
 
+    # Clean-up that failed is done later: it must not replace what became of the part.
+
+    def _delete_note(self, note: str) -> None:
+        self._left_notes.append(note)
+        try:
+            self._delete_left_notes()
+        except StoreUnavailable as error:
+            log.warning("the note of an attempt is deleted later: %s", error)
+
+    def _delete_left_notes(self) -> None:
+        if self._left_notes:
+            self._store.delete(self._left_notes)
+            self._left_notes.clear()
+
     # Hints: the bucket already knows, so Redis being away stops nothing here.
 
-    def _note_settled(self, job_id: str, part: int, errors: int) -> None:
+    def _note_settled(self, job_id: str, part: int, errors: int | None) -> None:
         try:
             self._hints.note_committed(job_id, part, errors)
         except QueueUnavailable as error:
@@ -174,8 +248,8 @@ class PartHandler:
         except QueueUnavailable as error:
             log.debug("progress of job %s is not shown: %s", job_id, error)
 
-    def _is_cancelled(self, job_id: str) -> bool:
+    def _drop_mark(self, job_id: str, part: int) -> None:
         try:
-            return self._hints.is_cancelled(job_id)
-        except QueueUnavailable:
-            return False  # asked again from the bucket before the next part
+            self._hints.drop_mark(job_id, part)
+        except QueueUnavailable as error:
+            log.debug("the mark of job %s part %d is left to lapse: %s", job_id, part, error)

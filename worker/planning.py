@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
 from vae_core.documents import load_job, load_plan
-from vae_core.errors import BadCheckpoint, InvalidValue, PermanentError, SourceNotAllowed, StoreError
+from vae_core.errors import (
+    BadCheckpoint,
+    InvalidValue,
+    PermanentError,
+    SourceNotAllowed,
+    StoreError,
+    TransientError,
+)
 from vae_core.inputs import list_inputs, open_inputs
 from vae_core.jobs.codec import to_lines, to_pretty_json
 from vae_core.jobs.job import Failure, Input, Job, Plan
@@ -47,6 +55,7 @@ class Planner:
 
         Raises TransientError, after which the reconciler has it planned again, and NoSuchJob.
         """
+        self._hints.drop_message(job_id, "plan")
         if close_job(self._store, self._hints, job_id):
             return
         job = load_job(self._store, job_id)
@@ -93,8 +102,11 @@ class Planner:
         key = checkpoint_key(info.sha256)
         found = self._store.stat(key)
         if found is None or found.size_bytes != info.size_bytes:
+            data = info.path.read_bytes()
+            if hashlib.sha256(data).hexdigest() != info.sha256:
+                raise TransientError(f"{info.path} is being replaced: the job is planned once it stays the same")
             lease.check()
-            self._store.write(key, self._settings.checkpoint_path.read_bytes())
+            self._store.write(key, data)
         return info.sha256
 
     def _freeze_inputs(self, job_id: str, spec: ReconstructSpec, input_set: str, part_size: int, lease: Lease) -> int:

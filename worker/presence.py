@@ -43,7 +43,8 @@ class Presence:
     def stop(self) -> None:
         """Ends the announcements and takes the last one back."""
         self._stopped.set()
-        self._thread.join(timeout=WORKER_EXPIRY_S)
+        if self._thread.is_alive():
+            self._thread.join(timeout=WORKER_EXPIRY_S)
         try:
             self._hints.withdraw(self._info)
         except QueueUnavailable as error:

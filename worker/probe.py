@@ -13,8 +13,10 @@ import sys
 import click
 import msgspec
 
-from vae_core.errors import InvalidValue, VaejobError
+from vae_core.errors import InvalidValue, TransientError, VaejobError
 from vae_core.settings import Settings, read_settings
+
+_REFUSED = 2
 
 
 class Findings(msgspec.Struct, frozen=True):
@@ -25,13 +27,15 @@ class Findings(msgspec.Struct, frozen=True):
 
 
 def probe(settings: Settings) -> Findings:
-    """Runs the probe in a child process. Raises InvalidValue with the child's one-line reason, or if it dies."""
+    """Runs the probe in a child process. Raises InvalidValue with its one-line reason, TransientError if it dies."""
     command = [sys.executable, "-m", "worker.probe"]
     environment = {**os.environ, **settings.as_environment()}
     child = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    if child.returncode != 0:
-        lines = child.stderr.strip().splitlines() or [f"the probe of the device ended with status {child.returncode}"]
+    lines = child.stderr.strip().splitlines() or [""]
+    if child.returncode == _REFUSED and lines[-1].startswith("Error: "):
         raise InvalidValue(lines[-1].removeprefix("Error: "))
+    if child.returncode != 0:
+        raise TransientError(f"looking at the devices ended with status {child.returncode}: {lines[-1]}")
     return msgspec.json.decode(child.stdout, type=Findings)
 
 
@@ -42,7 +46,7 @@ def main() -> None:
         click.echo(msgspec.json.encode(_look(settings)))
     except VaejobError as error:
         click.echo(f"Error: {error}", err=True)
-        sys.exit(2)
+        sys.exit(_REFUSED)
 
 
 def _look(settings: Settings) -> Findings:

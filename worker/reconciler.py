@@ -6,7 +6,8 @@ import logging
 import threading
 
 from vae_core.documents import load_job, load_plan
-from vae_core.errors import NoSuchJob, QueueUnavailable, TransientError, VaejobError
+from vae_core.errors import LeaseLost, NoSuchJob, QueueUnavailable, TransientError, VaejobError
+from vae_core.jobs.channels import FLEET
 from vae_core.jobs.ids import JOB_ID
 from vae_core.jobs.layout import OPEN, JobKeys
 from vae_core.settings import Settings
@@ -15,21 +16,18 @@ from worker.advancing import Advancer
 from worker.ending import close_job
 from worker.hints import Hints
 from worker.lease import Lease
-from worker.sender import Sender
 
 log = logging.getLogger(__name__)
 
 _REDIS_RETRY_S = 1.0
-_FLEET = "fleet"  # the lease is the fleet's, not a job's
 
 
 class Reconciler:
     """The one path that heals lost messages, killed workers and an emptied Redis."""
 
-    def __init__(self, store: Store, hints: Hints, sender: Sender, advancer: Advancer, settings: Settings) -> None:
+    def __init__(self, store: Store, hints: Hints, advancer: Advancer, settings: Settings) -> None:
         self._store = store
         self._hints = hints
-        self._sender = sender
         self._advancer = advancer
         self._settings = settings
         self._stopped = threading.Event()
@@ -41,11 +39,12 @@ class Reconciler:
 
     def stop(self) -> None:
         self._stopped.set()
-        self._thread.join(timeout=self._settings.lease_s)
+        if self._thread.is_alive():
+            self._thread.join(timeout=self._settings.lease_s)
 
     def reconcile(self) -> None:
         """One pass over the open jobs, if no other control worker is at it. Raises TransientError."""
-        with Lease(self._hints, _FLEET, "reconciler", self._settings.reconcile_s) as lease:
+        with Lease(self._hints, FLEET, "reconciler", self._settings.reconcile_s) as lease:
             if not lease.acquire():
                 return
             for found in self._store.list(OPEN):
@@ -63,6 +62,7 @@ class Reconciler:
                 self.reconcile()
             except QueueUnavailable as error:
                 log.warning("waiting for Redis: %s", error)
+                self._stopped.wait(_REDIS_RETRY_S)  # it may answer a ping and still refuse to be written to
                 self._wait_for_redis()
                 pause_s = 0.0
             except TransientError as error:
@@ -85,9 +85,9 @@ class Reconciler:
             self._heal(job_id)
         except NoSuchJob:
             log.debug("open/%s has no job yet", job_id)
-        except TransientError:
+        except (QueueUnavailable, LeaseLost):
             raise
-        except VaejobError as error:  # this job cannot be healed; the others can
+        except VaejobError as error:  # this job cannot be healed now; the others can
             log.error("job %s: %s", job_id, error)
 
     def _heal(self, job_id: str) -> None:
@@ -96,9 +96,9 @@ class Reconciler:
         job, plan = load_job(self._store, job_id), load_plan(self._store, job_id)
         if self._store.stat(JobKeys(job_id).cancel) is not None:
             if not self._hints.is_leased(job_id, "finish"):
-                self._sender.finish(job_id)
+                self._advancer.send_finish(job_id)
         elif plan is None:
             if not self._hints.is_leased(job_id, "plan"):
-                self._sender.plan(job_id)
+                self._advancer.send_plan(job_id)
         else:
             self._advancer.advance(job, plan, recount=True)

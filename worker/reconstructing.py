@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from vae_core.errors import BadImage, ObjectChanged, ObjectMissing, ObjectTooLarge
+from vae_core.errors import BadImage, ObjectChanged, ObjectMissing, ObjectTooLarge, StoreError
 from vae_core.imaging.decoding import decode_fitted
 from vae_core.jobs.job import Input
 from vae_core.jobs.layout import reconstruction_name
@@ -70,6 +70,9 @@ class Reconstructing:
         except BadImage as error:
             return ItemError(index=index, source=source.key, code=error.reason, message=str(error))
         except (ObjectMissing, ObjectTooLarge, ObjectChanged) as error:
+            return ItemError(index=index, source=source.key, code=error.code, message=str(error))
+        except StoreError as error:
+            self._source.check()  # raises where it is not this object alone that is refused
             return ItemError(index=index, source=source.key, code=error.code, message=str(error))
         return Fetched(index, source, pixels)
 

@@ -8,6 +8,7 @@ import warnings
 from functools import cached_property
 from typing import Any
 
+from billiard import set_start_method
 from billiard.process import current_process
 from celery import Celery, signals
 from celery.exceptions import SecurityWarning
@@ -88,6 +89,8 @@ def run_parts(settings: Settings) -> int:
     Raises InvalidValue, at once, for a checkpoint or a device that cannot be used.
     """
     findings = probe(settings)
+    # Forked children inherit the tasks and the stop flag; where fork is not the default (macOS), it is asked for.
+    set_start_method("fork", force=True)
     app = make_app(settings)
     connections = _Connections(settings, app)
     stop = StopFlag()
@@ -126,7 +129,7 @@ def run_control(settings: Settings) -> int:
         Finisher(at.store, at.hints, at.advancer, settings).finish,
     )
     presence = Presence(at.hints, settings, role=CONTROL_ROLE, processes=CONTROL_THREADS, device="")
-    reconciler = Reconciler(at.store, at.hints, at.sender, at.advancer, settings)
+    reconciler = Reconciler(at.store, at.hints, at.advancer, settings)
     return _run_celery(
         app,
         settings,

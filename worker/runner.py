@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vae_core.imaging.encoding import CONTENT_TYPES, encode_image, encoder_name
-from vae_core.imaging.sheets import atlas
+from vae_core.imaging.sheets import atlas, atlas_tile
 from vae_core.imaging.similarity import psnr, ssim
 from vae_core.jobs.job import Job, Plan
 from vae_core.jobs.layout import JobKeys, fitted_input_name, sheet_name
@@ -114,7 +114,8 @@ class _Work:
             data = encode_image(picture.pixels, self._format)
             quality = self._quality(picture)
         tag = self._put(picture.name, data, CONTENT_TYPES[self._format])
-        self._tiles[picture.index] = [picture.pixels] if picture.fitted is None else [picture.fitted, picture.pixels]
+        shown = [picture.pixels] if picture.fitted is None else [picture.fitted, picture.pixels]
+        self._tiles[picture.index] = [atlas_tile(pixels) for pixels in shown]
         if picture.fitted is not None and picture.index in self._on_grid:
             self._put_file(fitted_input_name(picture.index), encode_image(picture.fitted, "png"), "image/png")
         return ItemDone(

@@ -47,7 +47,7 @@ class _Role:
             preexec_fn=lambda: die_with_parent(parent),
         )
 
-    def restart(self) -> bool:
+    def restart(self, stopping: threading.Event) -> bool:
         """Starts a dead role again, later the more often it died young; False once it is given up."""
         lived_s = time.monotonic() - self._started_at
         self._quick_deaths = 0 if lived_s >= _HEALTHY_S else self._quick_deaths + 1
@@ -55,8 +55,8 @@ class _Role:
             log.error("role %s died %d times in a row: giving up", self.name, self._quick_deaths)
             return False
         log.warning("role %s ended with status %s: starting it again", self.name, self.process.returncode)
-        time.sleep(min(self._quick_deaths, 5))
-        self.start()
+        if not stopping.wait(min(self._quick_deaths, 5)):
+            self.start()
         return True
 
 
@@ -91,7 +91,7 @@ def _watch(roles: list[_Role], settings: Settings, stopping: threading.Event) ->
             status = role.process.poll()
             if status == REFUSED:
                 return REFUSED  # it has said why
-            if status is not None and not role.restart():
+            if status is not None and not role.restart(stopping):
                 return 1
         if settings.embedded and time.monotonic() - redis_checked_at >= _REDIS_CHECK_S:
             redis_checked_at = time.monotonic()

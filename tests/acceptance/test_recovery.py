@@ -7,11 +7,12 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 import redis
 
 from tests.acceptance.conftest import MakeFleet
-from tests.fleet import Fleet, wait_for
+from tests.fleet import Fleet, Worker, wait_for
 from tests.servers.process import free_port
 from tests.servers.redis import RedisServer
 
@@ -97,16 +98,24 @@ def test_job_finishes_the_same_when_all_workers_are_killed_and_one_comes_back(
     check_ended_like(undisturbed, fleet, "hurt")
 
 
-@pytest.mark.parametrize("victim", ["ForkPoolWorker", "parts", "control"])
+@pytest.mark.parametrize("victim", ["child", "parts", "control", "redis"])
 def test_job_finishes_the_same_when_one_process_is_killed(fleet: Fleet, undisturbed: Undisturbed, victim: str) -> None:
     worker = fleet.start_worker()
     fleet.vaejob(*LONG, "--job-id", "hurt")
     wait_for_parts(fleet, "hurt", 3)
-    roles = {child.cmdline()[-1]: child for child in worker.children() if child.parent().pid == worker.process.pid}
-    process = roles["parts"].children()[0] if victim == "ForkPoolWorker" else roles[victim]
+    if victim == "redis":
+        process = psutil.Process(int((fleet.settings.redis_socket.parent / "redis.pid").read_text()))
+    else:
+        process = process_of(worker, victim)
     process.kill()
     fleet.vaejob("watch", "hurt")
     check_ended_like(undisturbed, fleet, "hurt")
+
+
+def process_of(worker: Worker, which: str) -> psutil.Process:
+    """A role's main process, or the child that runs the model."""
+    roles = {child.cmdline()[-1]: child for child in worker.children() if child.parent().pid == worker.process.pid}
+    return roles["parts"].children()[0] if which == "child" else roles[which]
 
 
 def test_part_goes_back_uncounted_when_the_worker_is_told_to_stop(fleet: Fleet, undisturbed: Undisturbed) -> None:

@@ -52,7 +52,7 @@ class Bench:
         self.advancer = Advancer(self.store, self.hints, self.sender, self.settings)
         self.planner = Planner(self.store, self.hints, self.advancer, self.settings)
         self.finisher = Finisher(self.store, self.hints, self.advancer, self.settings)
-        self.reconciler = Reconciler(self.store, self.hints, self.sender, self.advancer, self.settings)
+        self.reconciler = Reconciler(self.store, self.hints, self.advancer, self.settings)
         engines = Engines(self.settings, self.store, "cpu")
         self.parts = PartHandler(self.settings, self.store, self.hints, self.sender, engines, lambda: self.stopping)
 
@@ -60,6 +60,10 @@ class Bench:
         """Another worker on the same store and queues."""
         settings = msgspec.structs.replace(self.settings, **changes)
         return Bench(settings, self.store, self.hints, self.redis, self.app)
+
+    def with_store(self, store: Store) -> Bench:
+        """Another worker, on the same queues, that reaches the store in another way."""
+        return Bench(self.settings, store, self.hints, self.redis, self.app)
 
     def submit(self, job_id: str, spec: JobSpec) -> None:
         """Writes what the producer writes, in its order; sends nothing."""

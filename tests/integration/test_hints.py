@@ -17,18 +17,18 @@ from worker.lease import Lease
 
 
 def test_marks_stop_at_the_window_when_there_are_more_candidates(bench: Bench) -> None:
-    assert bench.hints.claim_marks("j", range(10), window=4, mark_s=60) == [0, 1, 2, 3]
-    assert bench.hints.claim_marks("j", range(10), window=4, mark_s=60) == []
-    assert bench.hints.claim_marks("j", range(10), window=6, mark_s=60) == [4, 5]
+    assert bench.hints.claim_marks("j", range(10), window=4, mark_s=60, longest_s=60) == [0, 1, 2, 3]
+    assert bench.hints.claim_marks("j", range(10), window=4, mark_s=60, longest_s=60) == []
+    assert bench.hints.claim_marks("j", range(10), window=6, mark_s=60, longest_s=60) == [4, 5]
     bench.hints.drop_mark("j", 2)
-    assert bench.hints.claim_marks("j", range(10), window=6, mark_s=60) == [2]
+    assert bench.hints.claim_marks("j", range(10), window=6, mark_s=60, longest_s=60) == [2]
 
 
 def test_each_part_is_given_out_once_when_many_claim_at_once(bench: Bench) -> None:
     claimed: list[int] = []
 
     def claim() -> None:
-        claimed.extend(bench.hints.claim_marks("j", range(100), window=100, mark_s=60))
+        claimed.extend(bench.hints.claim_marks("j", range(100), window=100, mark_s=60, longest_s=60))
 
     threads = [threading.Thread(target=claim) for _ in range(8)]
     for thread in threads:
@@ -39,8 +39,25 @@ def test_each_part_is_given_out_once_when_many_claim_at_once(bench: Bench) -> No
 
 
 def test_mark_can_be_claimed_again_when_it_has_lapsed(bench: Bench) -> None:
-    assert bench.hints.claim_marks("j", [3], window=1, mark_s=0.2) == [3]
-    assert wait_for("a lapsed mark", lambda: bench.hints.claim_marks("j", [3], window=1, mark_s=60), 5) == [3]
+    assert bench.hints.claim_marks("j", [3], window=1, mark_s=0.2, longest_s=60) == [3]
+    assert wait_for(
+        "a lapsed mark", lambda: bench.hints.claim_marks("j", [3], window=1, mark_s=60, longest_s=60), 5
+    ) == [3]
+
+
+def test_mark_is_cut_when_it_would_last_longer_than_marks_may_now(bench: Bench) -> None:
+    assert bench.hints.claim_marks("j", [3], window=1, mark_s=3600, longest_s=3600) == [3]
+    assert bench.hints.claim_marks("j", [3], window=1, mark_s=60, longest_s=0.2) == []
+    again = wait_for("a mark", lambda: bench.hints.claim_marks("j", [3], window=1, mark_s=60, longest_s=60), 5)
+    assert again == [3]
+
+
+def test_message_is_sent_once_when_it_is_on_the_queue_already(bench: Bench) -> None:
+    assert bench.hints.claim_message("j", "plan", 60)
+    assert not bench.hints.claim_message("j", "plan", 60)
+    assert bench.hints.claim_message("j", "finish", 60)
+    bench.hints.drop_message("j", "plan")
+    assert bench.hints.claim_message("j", "plan", 60)
 
 
 def test_lease_has_one_holder_when_two_want_it(bench: Bench) -> None:
@@ -50,10 +67,10 @@ def test_lease_has_one_holder_when_two_want_it(bench: Bench) -> None:
         with second:
             assert not second.acquire()
         assert bench.hints.is_leased("j", "00000")
-        assert bench.hints.claim_marks("j", [0], window=9, mark_s=60) == []
+        assert bench.hints.claim_marks("j", [0], window=9, mark_s=60, longest_s=60) == []
         first.check()
     assert not bench.hints.is_leased("j", "00000")
-    assert bench.hints.claim_marks("j", [0], window=9, mark_s=60) == [0]
+    assert bench.hints.claim_marks("j", [0], window=9, mark_s=60, longest_s=60) == [0]
 
 
 def test_lease_lives_on_when_the_work_is_longer_than_it(bench: Bench) -> None:
@@ -93,10 +110,15 @@ def test_lease_is_taken_again_when_redis_was_emptied(bench: Bench) -> None:
 def test_committed_parts_are_unknown_when_they_were_never_all_counted(bench: Bench) -> None:
     bench.hints.note_committed("j", 4, errors=0)
     assert bench.hints.committed("j") is None
-    bench.hints.set_committed("j", [1, 2])
-    bench.hints.note_committed("j", 4, errors=3)
-    assert bench.hints.committed("j") == {1, 2, 4}
+    bench.hints.add_committed("j", [1, 2])
+    bench.hints.note_committed("j", 5, errors=3)
+    assert bench.hints.committed("j") == {1, 2, 4, 5}
     assert bench.hints.failed_items("j") == 3
+    bench.hints.note_committed("j", 5, errors=None)
+    assert bench.hints.failed_items("j") == 3
+    bench.hints.forget_committed("j", [2, 5])
+    assert bench.hints.committed("j") == {1, 4}
+    assert bench.hints.failed_items("j") == 0
     bench.hints.forget("j")
     assert bench.hints.committed("j") is None
     assert bench.hints.failed_items("j") == 0
@@ -117,7 +139,11 @@ def test_processes_are_counted_over_living_workers_when_some_are_control(bench: 
 
 def test_every_call_fails_the_same_when_redis_is_away() -> None:
     hints = Hints(f"redis://127.0.0.1:{free_port()}/0", Channels("away"))
-    calls = (hints.ping, lambda: hints.committed("j"), lambda: hints.claim_marks("j", [1], window=1, mark_s=1))
+    calls = (
+        hints.ping,
+        lambda: hints.committed("j"),
+        lambda: hints.claim_marks("j", [1], window=1, mark_s=1, longest_s=60),
+    )
     for call in calls:
         with pytest.raises(QueueUnavailable, match="Redis does not answer"):
             call()

@@ -14,6 +14,7 @@ from vae_core.errors import InvalidValue, NoSuchJob
 from vae_core.jobs.layout import JobKeys
 from vae_core.jobs.spec import ReconstructSpec, SampleSpec
 from vae_core.model.checkpoint import file_sha256
+from vae_core.storage.folder import FolderStore
 from worker.lease import Lease
 
 SAMPLE = SampleSpec(n=50, seed=7, part_size=8)
@@ -219,12 +220,25 @@ def test_cancelled_job_ends_with_what_is_done_when_it_is_in_the_middle(bench: Be
     assert len(bench.store.read(JobKeys("j").manifest).data.splitlines()) == 8
 
 
+class CancelledOnceBegun(FolderStore):
+    """The same folder, in which the job's cancellation is asked for as soon as an attempt at it has begun."""
+
+    def write(self, key: str, data: bytes, *, content_type: str | None = None) -> str:
+        if "/attempts/" in key:
+            super().write(JobKeys("j").cancel, b"")
+        return super().write(key, data, content_type=content_type)
+
+    def __init__(self, bench: Bench) -> None:
+        super().__init__(bench.store.url.removeprefix("file://"))
+
+
 def test_part_stops_between_batches_when_the_flag_is_up(bench: Bench) -> None:
     bench.submit("j", SampleSpec(n=200, seed=7))
     bench.planner.plan("j")
     bench.sent()
     bench.redis.set(bench.hints.channels.cancelled("j"), "1")
-    bench.parts.handle("j", 0)
+    begun = bench.with_store(CancelledOnceBegun(bench))
+    begun.parts.handle("j", 0)
     assert bench.keys("jobs/j/parts/") == bench.keys("jobs/j/attempts/") == []
     assert bench.sent() == [("finish", ["j"])]
 

@@ -35,21 +35,21 @@ def atlas_columns(images: int) -> int:
     return max(_ATLAS_COLUMNS, math.ceil(math.sqrt(images)))
 
 
-def atlas(images: Sequence[NDArray[np.uint8]]) -> bytes:
-    """The images, all (S, S, 3) uint8, in rows of `atlas_columns` without gaps, as a lossy WebP.
+def atlas_tile(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The uint8 image (S, S, 3) as an atlas shows it: at most 128 pixels wide, reduced by a whole factor."""
+    factor = math.ceil(image.shape[0] / _ATLAS_TILE_PX)
+    return np.asarray(Image.fromarray(image).reduce(factor)) if factor > 1 else image
 
-    Tiles are at most 128 pixels wide: larger images are reduced by a whole factor.
-    """
+
+def atlas(images: Sequence[NDArray[np.uint8]]) -> bytes:
+    """The images' tiles, all of one size, in rows of `atlas_columns` without gaps, as a lossy WebP."""
     columns = atlas_columns(len(images))
-    factor = math.ceil(images[0].shape[0] / _ATLAS_TILE_PX)
-    size = math.ceil(images[0].shape[0] / factor)
+    size = atlas_tile(images[0]).shape[0]
     rows = math.ceil(len(images) / columns)
     sheet = np.full((rows * size, columns * size, 3), 255, dtype=np.uint8)
     for number, image in enumerate(images):
-        if factor > 1:
-            image = np.asarray(Image.fromarray(image).reduce(factor))
         top, left = number // columns * size, number % columns * size
-        sheet[top : top + size, left : left + size] = image
+        sheet[top : top + size, left : left + size] = atlas_tile(image)
     buffer = io.BytesIO()
     Image.fromarray(sheet).save(buffer, format="WEBP", quality=80, method=2)
     return buffer.getvalue()

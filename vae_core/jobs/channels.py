@@ -15,6 +15,7 @@ FINISH_TASK = f"vaejob.{PROTOCOL}.finish"
 
 HINT_EXPIRY_S = 24 * 3600
 WORKER_EXPIRY_S = 15
+FLEET = "@fleet"  # no job can have this id
 PARTS_ROLE = "parts"
 CONTROL_ROLE = "control"
 
@@ -44,15 +45,21 @@ class Channels:
         self.control_queue = f"{self.prefix}:control"
         self.parts_queue = f"{self.prefix}:parts"
         self.workers = f"{self.prefix}:worker:"
-        self.reconciler_lock = f"{self.prefix}:reconciler"
 
     def worker(self, role: str, host: str, pid: int) -> str:
         """Holds a WorkerInfo as JSON while the worker lives."""
         return f"{self.workers}{role}:{host}:{pid}"
 
     def lease(self, job_id: str, what: str) -> str:
-        """The claim on a part (`00012`), on planning (`plan`) or on finishing (`finish`); holds the holder's token."""
+        """The claim on a part (`00012`), on planning (`plan`) or on finishing (`finish`); holds the holder's token.
+
+        The fleet's one reconciler holds `reconciler` of the job FLEET.
+        """
         return f"{self.prefix}:lease:{job_id}:{what}"
+
+    def message(self, job_id: str, what: str) -> str:
+        """Flag: a `plan` or `finish` of the job is on the queue."""
+        return f"{self.prefix}:message:{job_id}:{what}"
 
     def in_flight(self, job_id: str) -> str:
         """Sorted set of parts that are sent or being worked on, scored by when that claim lapses."""

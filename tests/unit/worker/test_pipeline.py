@@ -49,7 +49,7 @@ def test_item_leaves_its_batch_when_its_fetch_gives_an_error(executor: Executor)
 
 
 @pytest.mark.parametrize("stage", ["fetch", "write"])
-def test_no_work_goes_on_when_a_stage_has_raised(executor: Executor, stage: str) -> None:
+def test_no_work_goes_on_when_a_stage_has_raised(stage: str) -> None:
     running = 0
     lock = threading.Lock()
     release = threading.Event()
@@ -66,8 +66,8 @@ def test_no_work_goes_on_when_a_stage_has_raised(executor: Executor, stage: str)
             running -= 1
         return item
 
-    with pytest.raises(OSError, match="the store is away"):
-        run(executor, 40, **{stage: work})
+    with ThreadPoolExecutor(16) as wide, pytest.raises(OSError, match="the store is away"):
+        run(wide, 40, **{stage: work})
     assert running == 0
 
 
