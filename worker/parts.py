@@ -44,9 +44,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-_KNOWN_JOBS = 16
-
-
 class Outcome(Enum):
     """What a message came to. LEFT: to whoever holds the lease, or to the reconciler."""
 
@@ -74,7 +71,6 @@ class PartHandler:
         self._engines = engines
         self._is_stopping = is_stopping
         self._advancer = Advancer(store, hints, sender, settings)
-        self._known: dict[str, tuple[Job, Plan]] = {}
         self._left_notes: list[str] = []
         executor = ThreadPoolExecutor(settings.io_threads, thread_name_prefix="io")
         self._runner = PartRunner(store, executor)
@@ -88,34 +84,28 @@ class PartHandler:
         self._hints.set_mark(job_id, part, self._settings.lease_s)
         self._delete_left_notes()
         try:
-            known = self._known_and_open(job_id, part)
+            open_job = self._open_job(job_id, part)
         except VaejobError:
             self._drop_mark(job_id, part)  # nobody has it: it need not wait for its mark to lapse
             raise
-        if known is None:
+        if open_job is None:
             self._drop_mark(job_id, part)
             return
-        job, plan = known
+        job, plan = open_job
         outcome = self._claim_and_do(job, plan, part)  # has released its lease: what is sent now finds the part free
         if outcome is Outcome.CANCELLED:
             self._advancer.send_finish(job_id)
         elif outcome is Outcome.SETTLED_OR_BACK:
             self._advancer.advance(job, plan)
 
-    def _known_and_open(self, job_id: str, part: int) -> tuple[Job, Plan] | None:
+    def _open_job(self, job_id: str, part: int) -> tuple[Job, Plan] | None:
         """The part's job and plan, or None for a job that has ended."""
         if self._store.stat(JobKeys(job_id).end) is not None:
             return None
-        if job_id not in self._known:
-            job, plan = load_job(self._store, job_id), load_plan(self._store, job_id)
-            if plan is None:
-                raise InvalidValue(f"part {part} of job {job_id} is in no plan")
-            while len(self._known) >= _KNOWN_JOBS:
-                self._known.pop(next(iter(self._known)))
-            self._known[job_id] = (job, plan)  # neither ever changes
-        if not 0 <= part < self._known[job_id][1].parts:
+        job, plan = load_job(self._store, job_id), load_plan(self._store, job_id)
+        if plan is None or not 0 <= part < plan.parts:
             raise InvalidValue(f"part {part} of job {job_id} is in no plan")
-        return self._known[job_id]
+        return job, plan
 
     def _claim_and_do(self, job: Job, plan: Plan, part: int) -> Outcome:
         keys = JobKeys(job.job_id)
