@@ -21,9 +21,18 @@ from vae_core.jobs.state import ENDED
 def accept(session: Session, job: Job, *, watch: bool, as_json: bool) -> int:
     """Submits the job and says so; with `watch` follows it. Returns the exit code."""
     job, is_new = submit(session.store, job)
+    try:
+        return _tell(session, job, is_new, watch=watch, as_json=as_json)
+    except KeyboardInterrupt:  # it is accepted: nothing that the user does here takes that back
+        note(f"job {job.job_id} goes on; come back with `vaejob watch {job.job_id}`")
+        return exits.INTERRUPTED
+
+
+def _tell(session: Session, job: Job, is_new: bool, *, watch: bool, as_json: bool) -> int:
     state = "submitted" if is_new else JobReader(session.store, job).read(None).state
     if not is_new:
-        note(f"job {job.job_id} was submitted before, with the same spec; it is {state}")
+        again = f": start it again with `vaejob resume {job.job_id}`" if state in {"failed", "cancelled"} else ""
+        note(f"job {job.job_id} was submitted before, with the same spec; it is {state}{again}")
     waiting = None
     if state not in ENDED:
         waiting = call_workers(session.hints, session.settings, session.store.url, PLAN_TASK, job.job_id)
@@ -31,7 +40,8 @@ def accept(session: Session, job: Job, *, watch: bool, as_json: bool) -> int:
         (note if as_json else say)(job.job_id)
         return follow(session, job, as_json=as_json)
     if waiting is not None:
-        note(f"{waiting}; the job is accepted and runs by itself once one comes")
+        how = "accepted and runs" if is_new else f"{state} and goes on"
+        note(f"{waiting}; the job is {how} by itself once one comes")
     if as_json:
         emit_json(_described(session, job, state, is_new, waiting))
     else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from io import TextIOWrapper
+from pathlib import Path
 
 import click
 
@@ -41,6 +42,8 @@ def cli(session: Session, ctx: click.Context, debug: bool) -> None:
 
 def main(args: list[str] | None = None) -> int:
     """Runs one command; returns its exit code. An error is one line on stderr."""
+    if sys.stdout is None:  # closed by the caller
+        sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115  # for as long as the process lives
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal without the letter shows its number
@@ -58,9 +61,18 @@ def main(args: list[str] | None = None) -> int:
     except (click.Abort, KeyboardInterrupt):
         click.echo("Interrupted.", err=True)
         return exits.INTERRUPTED
+    except SystemExit as ended:
+        # Click ends so when nobody reads its output any more, with a status that would say that the job failed.
+        return exits.PIPE_CLOSED if type(sys.stdout).__name__ == "PacifyFlushWrapper" else _status(ended)
+    except OSError as error:
+        return _told(session, f"cannot write: {error.strerror or error}", exits.FAILED)
     except Exception as error:  # noqa: BLE001  # a fault of ours: the job, once accepted, goes on without this command
         text = f"unexpected {type(error).__name__}: {error}; `vaejob --debug ...` shows where"
         return _told(session, text, exits.FAILED)
+
+
+def _status(ended: SystemExit) -> int:
+    return ended.code if isinstance(ended.code, int) else exits.FAILED
 
 
 def _told(session: Session, message: str, code: int) -> int:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from producer.output import clean, note
+from producer.output import clean, counted, note
 from producer.status import JobStatus
 
 LINE_EVERY_S = 2.0
@@ -79,7 +79,7 @@ class Bar:
         self._bar.ncols = terminal_columns()
         self._bar.set_description(status.state, refresh=False)
         if status.errors:
-            self._bar.set_postfix_str(f"{status.errors:,} errors", refresh=False)
+            self._bar.set_postfix_str(counted(status.errors, "error"), refresh=False)
         self._bar.update(status.done - self._bar.n)
         self._bar.refresh()
 
@@ -121,5 +121,5 @@ def progress_text(status: JobStatus) -> str:
     if status.items is None:
         return status.state
     share = f" ({status.done * 100 // status.items} %)" if status.items else ""
-    errors = f", {status.errors:,} errors" if status.errors else ""
+    errors = f", {counted(status.errors, 'error')}" if status.errors else ""
     return f"{status.state}: {status.done:,} of {status.items:,} images{share}{errors}"

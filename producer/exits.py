@@ -25,6 +25,7 @@ WITH_ERRORS = 3
 STORE = 4
 CANCELLED = 5
 INTERRUPTED = 130
+PIPE_CLOSED = 141  # as a shell reports SIGPIPE
 
 _REFUSALS = (InvalidValue, SourceNotAllowed, BadCheckpoint, JobConflict, NoSuchJob)
 

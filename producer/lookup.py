@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 from vae_core.documents import load_job
-from vae_core.errors import InvalidValue, NoSuchJob
+from vae_core.errors import BadDocument, InvalidValue, NoSuchJob
 from vae_core.jobs.checks import check_pattern
 from vae_core.jobs.ids import JOB_ID, JOB_ID_WORDS, is_drawn
 from vae_core.jobs.job import Job
@@ -34,7 +34,7 @@ def find_job(store: Store, name: str) -> Job:
     Raises NoSuchJob, or InvalidValue for a name that could be no id or that several jobs begin with.
     """
     if name == LATEST:
-        newest = next(newest_jobs(store), None)
+        newest = next(newest_jobs(store, lambda _: None), None)
         if newest is None:
             raise NoSuchJob(f"there is no job in {store.url} yet: `vaejob sample --n 5` submits one")
         return newest
@@ -52,16 +52,27 @@ def find_job(store: Store, name: str) -> Job:
     return found
 
 
-def newest_jobs(store: Store) -> Iterator[Job]:
-    """All jobs, the newest first. Drawn ids tell their own time; the documents of the others are read for theirs."""
+def newest_jobs(store: Store, on_unreadable: Callable[[BadDocument], None]) -> Iterator[Job]:
+    """All jobs, the newest first. Drawn ids tell their own time; the documents of the others are read for theirs.
+
+    on_unreadable: told of each job that is left out because its document is damaged or of another version.
+    """
+
+    def read(job_id: str) -> Job | None:
+        try:
+            return read_job(store, job_id)
+        except BadDocument as error:
+            on_unreadable(error)
+            return None
+
     drawn: list[str] = []
     given: list[str] = []
     for job_id in _ids(store, ""):
         (drawn if is_drawn(job_id) else given).append(job_id)
     with ThreadPoolExecutor(_READERS) as pool:
-        others = [job for job in pool.map(lambda job_id: read_job(store, job_id), given) if job is not None]
+        others = [job for job in pool.map(read, given) if job is not None]
     others.sort(key=_submitted, reverse=True)
-    by_id = (job for job_id in reversed(drawn) if (job := read_job(store, job_id)) is not None)
+    by_id = (job for job_id in reversed(drawn) if (job := read(job_id)) is not None)
     yield from heapq.merge(by_id, others, key=_submitted, reverse=True)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import suppress
 from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import ClassVar, NamedTuple
@@ -15,7 +14,9 @@ import msgspec
 from vae_core.documents import load_records
 from vae_core.errors import InvalidValue, ObjectMissing, ObjectTooLarge, PermanentError
 from vae_core.jobs.checks import shown
+from vae_core.jobs.codec import from_lines
 from vae_core.jobs.ids import new_token
+from vae_core.jobs.job import End
 from vae_core.jobs.layout import JobKeys
 from vae_core.jobs.records import ItemDone
 from vae_core.storage.base import Store
@@ -36,7 +37,7 @@ class FolderUnusable(PermanentError):
 
 
 class Wanted(NamedTuple):
-    """A file to bring. name: its key relative to the job's folder. sha256: empty where nothing records it."""
+    """A file to bring. name: its key relative to the job's folder."""
 
     name: str
     sha256: str
@@ -51,20 +52,19 @@ class Fetched(msgspec.Struct, kw_only=True):
     written_bytes: int = 0
 
 
-def outputs(store: Store, keys: JobKeys, *, ended: bool) -> Iterator[Wanted]:
-    """The images, as the manifest of an ended job or the records of a running one name them."""
-    manifest = _read_if_there(store, keys.manifest) if ended else None
-    if manifest is not None:
-        decoder = msgspec.json.Decoder(ItemDone)
-        for number, line in enumerate(manifest.splitlines(), 1):
-            try:
-                item = decoder.decode(line)
-            except msgspec.MsgspecError as error:
-                raise ResultsDamaged(f"{keys.manifest}, line {number}, is not valid: {error}") from error
-            yield Wanted(item.key, item.sha256, item.size_bytes)
+def outputs(store: Store, keys: JobKeys, end: End | None) -> Iterator[Wanted]:
+    """The images, as the manifest of an ended job or the records of a running one name them.
+
+    Raises ResultsDamaged for a manifest that is missing or not the one that the job ended with.
+    """
+    if end is None:
+        for record in load_records(store, keys.job_id):
+            yield from (Wanted(item.key, item.sha256, item.size_bytes) for item in record.items)
         return
-    for record in load_records(store, keys.job_id):
-        yield from (Wanted(item.key, item.sha256, item.size_bytes) for item in record.items)
+    for wanted in documents(end):
+        if keys.root + wanted.name == keys.manifest:
+            for item in _manifest(_verified(store, keys, wanted), wanted.name):
+                yield Wanted(item.key, item.sha256, item.size_bytes)
 
 
 def side_files(store: Store, keys: JobKeys) -> Iterator[Wanted]:
@@ -73,10 +73,29 @@ def side_files(store: Store, keys: JobKeys) -> Iterator[Wanted]:
         yield from (Wanted(file.key, file.sha256, file.size_bytes) for file in record.files)
 
 
-def documents(keys: JobKeys) -> list[str]:
-    """Names, relative to the job's folder, of what lies beside the outputs of an ended job."""
-    paths = (keys.errors, keys.summary, keys.grid, keys.page, keys.manifest)
-    return [path.removeprefix(keys.root) for path in paths]
+def documents(end: End) -> list[Wanted]:
+    """What lies beside the outputs of an ended job."""
+    return [Wanted(document.name, document.sha256, document.size_bytes) for document in end.documents]
+
+
+def _manifest(data: bytes, name: str) -> list[ItemDone]:
+    try:
+        return from_lines(data, ItemDone, name)
+    except InvalidValue as error:
+        raise ResultsDamaged(str(error)) from error
+
+
+def _verified(store: Store, keys: JobKeys, wanted: Wanted) -> bytes:
+    """The file's content. Raises ResultsDamaged, saying what is wrong with it in the store."""
+    try:
+        data = store.read(keys.root + wanted.name, max_bytes=wanted.size_bytes).data
+    except ObjectMissing as error:
+        raise ResultsDamaged(f"{wanted.name} is missing from the store") from error
+    except ObjectTooLarge as error:
+        raise ResultsDamaged(f"{wanted.name} is larger than it was when it was written") from error
+    if hashlib.sha256(data).hexdigest() != wanted.sha256:
+        raise ResultsDamaged(f"{wanted.name} does not match its SHA-256")
+    return data
 
 
 class Fetcher:
@@ -118,13 +137,6 @@ class Fetcher:
             more = f", and {len(self._damaged) - 1:,} more are not right" if len(self._damaged) > 1 else ""
             raise ResultsDamaged(f"{min(self._damaged)}{more}: the others were fetched; fetch again to try once more")
 
-    def fetch_documents(self) -> None:
-        """Writes manifest, errors, summary, contact sheet and page, whichever there are."""
-        for name in documents(self._keys):
-            with suppress(ObjectMissing):
-                self._write(self._path(name), self._store.read(self._keys.root + name).data)
-                self.fetched.written += 1
-
     def _bring(self, wanted: Wanted) -> str | None:
         """Brings one file; returns what is wrong with it in the store, if anything is."""
         path = self._path(wanted.name)
@@ -132,13 +144,9 @@ class Fetcher:
             self.fetched.kept += 1
             return None
         try:
-            data = self._store.read(self._keys.root + wanted.name, max_bytes=wanted.size_bytes).data
-        except ObjectMissing:
-            return f"{wanted.name} is missing from the store"
-        except ObjectTooLarge:
-            return f"{wanted.name} is larger than it was when it was written"
-        if hashlib.sha256(data).hexdigest() != wanted.sha256:
-            return f"{wanted.name} does not match its SHA-256"
+            data = _verified(self._store, self._keys, wanted)
+        except ResultsDamaged as fault:
+            return str(fault)
         self._write(path, data)
         self.fetched.written += 1
         self.fetched.written_bytes += len(data)
@@ -187,10 +195,3 @@ def _is_already(path: Path, wanted: Wanted) -> bool:
             return hashlib.file_digest(file, "sha256").hexdigest() == wanted.sha256
     except OSError:
         return False  # not there, or not to be read: writing it will say why
-
-
-def _read_if_there(store: Store, key: str) -> bytes | None:
-    try:
-        return store.read(key).data
-    except ObjectMissing:
-        return None

@@ -16,10 +16,13 @@ if TYPE_CHECKING:
 _PATH = click.Path(path_type=Path)
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
-def cli(debug: bool) -> None:
+@click.pass_context
+def cli(ctx: click.Context, debug: bool) -> None:
     """Make what a worker runs: data, training, checkpoints."""
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())
 
 
 @cli.command()
@@ -30,8 +33,10 @@ def cli(debug: bool) -> None:
 @click.option("--processes", type=int, default=None, help="Default: one per processor.")
 def cars(out: Path, count: int, seed: int, size: int, processes: int | None) -> None:
     """Draw cars as PNG files, and cars.csv with their parameters, into the folder OUT."""
+    from vae_core.jobs.checks import check_int
     from vae_core.training.cars.dataset import write_cars
 
+    check_int("--n", count, 1, 10_000_000)
     written = write_cars(out, seed, count, size, processes or _processors())
     click.echo(f"{written} cars written to {out}, {count - written} were there", err=True)
 
@@ -125,9 +130,13 @@ def _info_text(found: CheckpointInfo) -> str:
         "sha256": found.sha256,
         "size": f"{found.size_bytes / 1e6:.2f} MB, {len(found.tensors)} tensors, {values / 1e6:.2f} M values",
         **{name: str(value) for name, value in msgspec.structs.asdict(found.config).items()},
-        **{name: text for name, text in sorted(found.metadata.items()) if name != "model_config"},
+        **{name: _cut(text) for name, text in sorted(found.metadata.items()) if name != "model_config"},
     }
     return "\n".join(f"{name:<18}  {text}" for name, text in rows.items())
+
+
+def _cut(text: str, most: int = 100) -> str:
+    return text if len(text) <= most else f"{text[: most - 1]}… (whole with --json)"
 
 
 def _processors() -> int:
@@ -148,6 +157,8 @@ def main(args: list[str] | None = None) -> int:
     except click.UsageError as error:
         where = f" (see {error.ctx.command_path} --help)" if error.ctx else ""
         return _told(debug, error.format_message() + where, 2)
+    except OSError as error:
+        return _told(debug, f"cannot use {error.filename}: {error.strerror}", 2)
     except (click.Abort, KeyboardInterrupt):
         return _told(debug, "interrupted; the same command goes on from the last saved state", 130)
     except Exception as error:  # noqa: BLE001 - told in one line; nothing is half written

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TypeVar
 
-from vae_core.errors import InvalidValue, NoSuchJob, ObjectMissing
+from vae_core.errors import BadDocument, InvalidValue, NoSuchJob, ObjectMissing
 from vae_core.jobs.codec import from_json, from_lines
 from vae_core.jobs.job import End, Input, Job, Plan
 from vae_core.jobs.layout import JobKeys, part_of
@@ -16,12 +16,12 @@ T = TypeVar("T")
 
 
 def load_job(store: Store, job_id: str) -> Job:
-    """Raises NoSuchJob; InvalidValue where `job.json` is not this job's."""
+    """Raises NoSuchJob; BadDocument where `job.json` is not this job's."""
     job = _load(store, JobKeys(job_id).job, Job)
     if job is None:
         raise NoSuchJob(f"job {job_id} is not in {store.url}")
     if job.job_id != job_id:
-        raise InvalidValue(f"job.json of {job_id} names another job")
+        raise BadDocument(f"job.json of {job_id} names another job")
     return job
 
 
@@ -53,18 +53,18 @@ def load_errors(store: Store, job_id: str, *, ended: bool) -> list[ItemError]:
     key = JobKeys(job_id).errors
     try:
         if ended:
-            return from_lines(store.read(key).data, ItemError, key)
+            return _load_lines(store, key, ItemError)
     except ObjectMissing:
         pass  # it failed before anything was done
     return [error for record in load_records(store, job_id) for error in record.errors]
 
 
 def load_inputs(store: Store, job_id: str, plan: Plan, part: int) -> list[Input]:
-    """The part's inputs, in order. Raises InvalidValue for a plan without inputs."""
+    """The part's inputs, in order. Raises BadDocument for a plan without inputs."""
     if plan.input_set is None:
-        raise InvalidValue(f"plan.json of {job_id} names no inputs")
+        raise BadDocument(f"plan.json of {job_id} names no inputs")
     key = JobKeys(job_id).inputs(plan.input_set, part)
-    return from_lines(store.read(key).data, Input, key)
+    return _load_lines(store, key, Input)
 
 
 def listed_parts(store: Store, prefix: str) -> list[int]:
@@ -74,7 +74,17 @@ def listed_parts(store: Store, prefix: str) -> list[int]:
 
 
 def _load(store: Store, key: str, kind: type[T]) -> T | None:
+    """The document, or None where there is none. Raises BadDocument for one that cannot be read as `kind`."""
     try:
         return from_json(store.read(key).data, kind, key)
     except ObjectMissing:
         return None
+    except InvalidValue as error:
+        raise BadDocument(str(error)) from error
+
+
+def _load_lines(store: Store, key: str, kind: type[T]) -> list[T]:
+    try:
+        return from_lines(store.read(key).data, kind, key)
+    except InvalidValue as error:
+        raise BadDocument(str(error)) from error

@@ -53,6 +53,12 @@ class JobConflict(PermanentError):
     code: ClassVar[str] = "job_conflict"
 
 
+class BadDocument(PermanentError):
+    """A document in the store is damaged, or of another version of this code."""
+
+    code: ClassVar[str] = "bad_document"
+
+
 class StoreError(PermanentError):
     """The store refuses: access denied, no such bucket, a bad address."""
 

@@ -167,7 +167,10 @@ def _as_text(value: Any) -> str | None:
 
 def _redis_url(text: str) -> str:
     try:
-        is_known = text.startswith(("redis://", "rediss://", "unix://")) and urlsplit(text).port != 0
+        parts = urlsplit(text)
+        is_known = parts.scheme in {"redis", "rediss", "unix"} and parts.port != 0
+        if parts.scheme != "unix":
+            is_known = is_known and re.fullmatch(r"(/\d*)?", parts.path) is not None  # the number of a database
     except ValueError:
         is_known = False  # no port, or a broken host
     if not is_known:

@@ -33,7 +33,10 @@ def ensure_running(settings: Settings) -> None:
     if answers(settings):
         return
     folder = settings.redis_socket.parent
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise InvalidValue(f"cannot make {folder}: {error.strerror}: set VAEJOB_HOME to another folder") from error
     if folder.stat().st_uid != os.getuid():  # below /tmp anybody could have made it first, and would own the queue
         raise InvalidValue(f"{folder} belongs to another user: remove it, or set VAEJOB_HOME to a shorter path")
     with _locked(folder / "lock"):

@@ -6,10 +6,12 @@ import hashlib
 import logging
 from collections.abc import Iterator
 
+import msgspec
+
 from vae_core.documents import listed_parts, load_inputs, load_job, load_plan, load_records
 from vae_core.errors import ObjectMissing
 from vae_core.jobs.codec import from_json, to_lines, to_pretty_json
-from vae_core.jobs.job import End, Failure, Job, Plan
+from vae_core.jobs.job import Document, End, Failure, Job, Plan
 from vae_core.jobs.layout import JobKeys
 from vae_core.jobs.parts import part_range
 from vae_core.jobs.records import ItemDone, ItemError, PartRecord, SideFile, manifest_line
@@ -97,11 +99,14 @@ class Finisher:
             (keys.grid, make_grid(self._store, job, plan, items), "image/png"),
             (keys.page, make_page(job, plan, end, summary, records, errors), "text/html; charset=utf-8"),
         )
+        written = []
         for key, data, content_type in documents:
             lease.check()
             self._store.write(key, data, content_type=content_type)
+            sha256 = hashlib.sha256(data).hexdigest()
+            written.append(Document(name=key.removeprefix(keys.root), sha256=sha256, size_bytes=len(data)))
         lease.check()
-        end_job(self._store, self._hints, job.job_id, end)
+        end_job(self._store, self._hints, job.job_id, msgspec.structs.replace(end, documents=tuple(written)))
 
     def _dead_parts(self, job_id: str) -> dict[int, Failure]:
         keys = JobKeys(job_id)

@@ -32,5 +32,12 @@ def set_up_logs(log_format: str) -> None:
     handler.setFormatter(JsonFormatter() if log_format == "json" else logging.Formatter(_TEXT, "%H:%M:%S"))
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
     # Celery tells of every message that is received and of every task that succeeds.
+    logging.getLogger("celery.worker.request").addFilter(_without_traceback)
     for name in ("celery.worker.strategy", "celery.app.trace", "celery.pool"):
         logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def _without_traceback(record: logging.LogRecord) -> bool:
+    """A child that died is foreseen, and its traceback is only of the parent that noticed: one line tells it."""
+    record.exc_info = None
+    return True

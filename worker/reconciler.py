@@ -30,6 +30,7 @@ class Reconciler:
         self._hints = hints
         self._advancer = advancer
         self._settings = settings
+        self._told: dict[str, str] = {}
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="reconciler", daemon=True)
 
@@ -67,6 +68,8 @@ class Reconciler:
                 pause_s = 0.0
             except TransientError as error:
                 log.warning("reconciling is put off: %s", error)
+            except VaejobError as error:
+                log.error("reconciling is put off: %s", error)
             except Exception:  # no job is lost by it: the next pass looks at all of them again
                 log.exception("reconciling failed")
             self._stopped.wait(pause_s)
@@ -88,7 +91,9 @@ class Reconciler:
         except (QueueUnavailable, LeaseLost):
             raise
         except VaejobError as error:  # this job cannot be healed now; the others can
-            log.error("job %s: %s", job_id, error)
+            if self._told.get(job_id) != str(error):  # once, not in every pass
+                log.error("job %s: %s", job_id, error)
+            self._told[job_id] = str(error)
 
     def _heal(self, job_id: str) -> None:
         if close_job(self._store, self._hints, job_id):

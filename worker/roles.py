@@ -11,8 +11,9 @@ from typing import Any
 from billiard import set_start_method
 from billiard.process import current_process
 from celery import Celery, signals
-from celery.exceptions import SecurityWarning
+from celery.exceptions import CPendingDeprecationWarning, SecurityWarning
 
+from vae_core.errors import StoreUnavailable
 from vae_core.jobs.channels import CONTROL_ROLE, PARTS_ROLE, Channels
 from vae_core.model.checkpoint import read_info
 from vae_core.settings import Settings
@@ -86,8 +87,9 @@ class _ChildHandler:
 def run_parts(settings: Settings) -> int:
     """Runs the parts role until it is told to stop; its exit status.
 
-    Raises InvalidValue, at once, for a checkpoint or a device that cannot be used.
+    Raises InvalidValue or StoreError, at once, for a checkpoint, a device or a store that cannot be used.
     """
+    _check_store(settings)
     findings = probe(settings)
     # Forked children inherit the tasks and the stop flag; where fork is not the default (macOS), it is asked for.
     set_start_method("fork", force=True)
@@ -119,7 +121,9 @@ def run_control(settings: Settings) -> int:
     """Runs the control role until it is told to stop; its exit status.
 
     Raises BadCheckpoint, at once, where there is none to pin jobs to: better no planner than one that fails every job.
+    Raises StoreError for a store that cannot be used.
     """
+    _check_store(settings)
     read_info(settings.checkpoint_path)
     app = make_app(settings)
     at = _Connections(settings, app)
@@ -140,6 +144,14 @@ def run_control(settings: Settings) -> int:
     )
 
 
+def _check_store(settings: Settings) -> None:
+    """Raises StoreError where the store refuses this worker; a store that is only away is waited for."""
+    try:
+        open_store(settings.store).check()
+    except StoreUnavailable as error:
+        log.warning("waiting for the store: %s", error)
+
+
 def _run_celery(app: Celery, settings: Settings, threads: list[Presence | Reconciler], **options: Any) -> int:
     """Celery's worker in this process, with `threads` beside it while it is up."""
     if settings.embedded:
@@ -157,8 +169,10 @@ def _run_celery(app: Celery, settings: Settings, threads: list[Presence | Reconc
         for thread in reversed(threads):
             thread.stop()
 
-    # Celery warns of running as root because of pickle, which no message here may use.
-    warnings.filterwarnings("ignore", category=SecurityWarning)
+    # Celery warns of running as root because of pickle, which no message here may use, and at each lost connection of
+    # what a later version will do with running tasks.
+    for category in (SecurityWarning, CPendingDeprecationWarning):
+        warnings.filterwarnings("ignore", category=category)
     worker = app.Worker(
         quiet=True,
         loglevel="INFO",

@@ -12,9 +12,10 @@ from producer.display import make_bar
 from producer.lookup import find_job
 from producer.output import counted, emit_json, note, say
 from producer.params import job_argument, json_option
-from producer.results import Fetcher, check_folder, outputs, side_files
+from producer.results import Fetcher, check_folder, documents, outputs, side_files
 from producer.session import Session, pass_session
 from producer.status import JobReader
+from vae_core.errors import InvalidValue
 from vae_core.jobs.layout import JobKeys
 
 
@@ -32,16 +33,17 @@ def fetch_command(session: Session, job: str, folder: Path | None, as_json: bool
     found = find_job(session.store, job)
     reader = JobReader(session.store, found)
     status = reader.read(None)
-    ended = reader.end is not None
+    if folder is not None and not folder.name:
+        raise InvalidValue("--to names no folder: name one, such as ./results")
     target = (folder or Path(found.job_id)).expanduser().absolute()
     check_folder(target)
     keys = JobKeys(found.job_id)
     fetcher = Fetcher(session.store, keys, target, session.settings.io_threads)
     with make_bar(total=status.done, desc="fetching", unit=" files", disable=not sys.stderr.isatty()) as bar:
-        fetcher.fetch(outputs(session.store, keys, ended=ended), bar.update)
+        fetcher.fetch(outputs(session.store, keys, reader.end), bar.update)
     fetcher.fetch(side_files(session.store, keys), lambda: None)
-    if ended:
-        fetcher.fetch_documents()
+    if reader.end is not None:
+        fetcher.fetch(documents(reader.end), lambda: None)
     else:
         note(f"job {found.job_id} is {status.state}: fetched what is committed so far; fetch again once it has ended")
     fetcher.check()

@@ -16,7 +16,7 @@ from producer.output import age_of, emit_fields, emit_json, emit_table, note
 from producer.params import WholeNumber, job_argument, json_option, refuse_together
 from producer.session import Session, pass_session
 from producer.status import JobReader, JobStatus, ensure_open
-from vae_core.errors import QueueUnavailable
+from vae_core.errors import BadDocument, QueueUnavailable
 from vae_core.jobs.job import Job
 from vae_core.jobs.state import ENDED
 
@@ -64,9 +64,20 @@ def list_command(session: Session, limit: int | None, every: bool, as_json: bool
     """List the newest jobs."""
     refuse_together(limit=limit is not None, all=every)
     session.store.check()
-    jobs = islice(newest_jobs(session.store), None if every else limit or NEWEST)
+
+    def leave_out(error: BadDocument) -> None:
+        note(f"left out: {error}")
+
+    def status_of(job: Job) -> JobStatus | None:
+        try:
+            return _read(session, job, redis=False)
+        except BadDocument as error:
+            leave_out(error)
+            return None
+
+    jobs = islice(newest_jobs(session.store, leave_out), None if every else limit or NEWEST)
     with ThreadPoolExecutor(_READERS) as pool:
-        statuses = list(pool.map(lambda job: _read(session, job, redis=False), jobs))
+        statuses = [status for status in pool.map(status_of, jobs) if status is not None]
     if as_json:
         emit_json({"store": session.store.url, "jobs": statuses})
     elif statuses:

@@ -52,10 +52,19 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     message: str
 
 
+class Document(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A document about the whole job, such as `manifest.jsonl`, by its name in the job's folder."""
+
+    name: str
+    sha256: str
+    size_bytes: int
+
+
 class End(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`end.json`: how the job ended. Created once; whoever creates it decides.
 
     state: `succeeded`, `failed` or `cancelled`. errors: items listed in `errors.jsonl`.
+    documents: what was written beside it; none for a job that could not even be planned.
     """
 
     state: str
@@ -63,4 +72,5 @@ class End(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     done: int
     errors: int
     failure: Failure | None = None
+    documents: tuple[Document, ...] = ()
     version: int = VERSION

@@ -39,7 +39,7 @@ def test_only_what_differs_is_fetched_when_files_are_there(vaejob: Vaejob, store
     (tmp_path / "out/images/00000005.png").symlink_to(outside)
     outcome = vaejob("fetch", "cars", "--to", "out", "--json")
     assert outcome.code == 3
-    assert outcome.json["files"]["kept"] == 6 + 3
+    assert outcome.json["files"]["kept"] == 6 + 3 + 3  # images, sheets, documents
     assert (tmp_path / "out/images/00000003.png").read_bytes() == b"image 3"
     assert not (tmp_path / "out/images/00000005.png").is_symlink()
     assert not list((tmp_path / "out").rglob(".vaejob-*"))
@@ -72,9 +72,8 @@ def test_nothing_is_written_outside_when_a_manifest_names_such_a_file(
     name: str, vaejob: Vaejob, store: Store, tmp_path: Path
 ) -> None:
     work.whole_job(store, "cars")
-    keys = JobKeys("cars")
     evil = ItemDone(index=0, key=name, sha256="0" * 64, size_bytes=1)
-    store.write(keys.manifest, to_lines([evil]))
+    work.replace_manifest(store, "cars", to_lines([evil]))
     outcome = vaejob("fetch", "cars", "--to", "deep/out")
     assert outcome.code == 1
     assert "is not allowed" in outcome.err
@@ -100,9 +99,26 @@ def test_fetch_is_refused_when_the_folder_is_a_file(vaejob: Vaejob, store: Store
     assert "is not a folder" in outcome.err
 
 
+@pytest.mark.parametrize("data", [b"", b"rot", None])
+def test_fetch_fails_when_a_document_is_not_the_one_that_the_job_ended_with(
+    vaejob: Vaejob, store: Store, data: bytes | None
+) -> None:
+    for name in ("manifest.jsonl", "index.html"):
+        job_id = f"job-{name}"
+        work.whole_job(store, job_id)
+        key = JobKeys(job_id).root + name
+        if data is None:
+            store.delete([key])
+        else:
+            store.write(key, data)
+        outcome = vaejob("fetch", job_id)
+        assert outcome.code == 1
+        assert name in outcome.err
+
+
 def test_fetch_fails_in_one_line_when_the_manifest_is_damaged(vaejob: Vaejob, store: Store) -> None:
     work.whole_job(store, "cars")
-    store.write(JobKeys("cars").manifest, msgspec.json.encode({"index": "x"}) + b"\n")
+    work.replace_manifest(store, "cars", msgspec.json.encode({"index": "x"}) + b"\n")
     outcome = vaejob("fetch", "cars")
     assert outcome.code == 1
     assert "line 1, is not valid" in outcome.err

@@ -102,7 +102,7 @@ def test_newest_job_comes_first_when_some_ids_were_given(store: Store) -> None:
     work.accept(store, work.make_job("a-broken-clock", submitted_at="yesterday"))
     store.write(open_key("half-submitted"), b"")
     store.write("jobs/half-submitted/other", b"")
-    found = [job.job_id for job in newest_jobs(store)]
+    found = [job.job_id for job in newest_jobs(store, lambda error: None)]
     assert found == ["20261123T120000-bbbbbb", "nightly", "20261123T100000-aaaaaa", "a-broken-clock"]
     assert find_job(store, "latest").job_id == "20261123T120000-bbbbbb"
 
@@ -144,3 +144,20 @@ def test_list_shows_the_newest_when_there_are_many(vaejob: Vaejob, store: Store)
     assert len(vaejob("list", "--all").out.splitlines()) == 23
     refused = vaejob("list", "--all", "--limit", "3")
     assert (refused.code, "--limit and --all exclude each other" in refused.err) == (2, True)
+
+
+def test_others_are_listed_when_one_job_is_unreadable(vaejob: Vaejob, store: Store) -> None:
+    for job_id in ("fine", "newer", "rotten"):
+        work.whole_job(store, job_id)
+    job = store.read(JobKeys("newer").job).data
+    store.write(JobKeys("newer").job, job.replace(b'"sample"', b'"interpolate"'))
+    store.write(JobKeys("rotten").end, b"{")
+    outcome = vaejob("list")
+    assert outcome.code == 0
+    assert "fine" in outcome.out
+    assert "newer" not in outcome.out
+    assert sorted(line.partition("jobs/")[2].partition(" ")[0] for line in outcome.err.splitlines()) == [
+        "newer/job.json",
+        "rotten/end.json",
+    ]
+    assert vaejob("status", "newer").code == 1

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 
-from vae_core.jobs.codec import to_lines, to_pretty_json
-from vae_core.jobs.job import End, Failure, Job, Plan
+import msgspec
+
+from vae_core.jobs.codec import from_json, to_lines, to_pretty_json
+from vae_core.jobs.job import Document, End, Failure, Job, Plan
 from vae_core.jobs.layout import JobKeys, open_key, sample_name, sheet_name
 from vae_core.jobs.parts import part_count, part_range
 from vae_core.jobs.records import ItemDone, ItemError, PartRecord, SideFile, manifest_line
@@ -77,14 +79,28 @@ def finish(store: Store, job: Job, made: Plan, records: list[PartRecord], state:
     keys = JobKeys(job.job_id)
     items = [manifest_line(item) for record in records for item in record.items]
     errors = [error for record in records for error in record.errors]
-    store.write(keys.manifest, to_lines(items))
-    store.write(keys.errors, to_lines(errors))
-    store.write(keys.page, b"<p>")
+    written = {keys.manifest: to_lines(items), keys.errors: to_lines(errors), keys.page: b"<p>"}
+    for key, data in written.items():
+        store.write(key, data)
+    documents = tuple(document(key.removeprefix(keys.root), data) for key, data in written.items())
     failure = Failure(code="too_many_errors", message="too many") if state == "failed" else None
-    end = End(state=state, items=made.items, done=len(items), errors=len(errors), failure=failure)
+    end = End(state=state, items=made.items, done=len(items), errors=len(errors), failure=failure, documents=documents)
     store.create(keys.end, to_pretty_json(end))
     store.delete([open_key(job.job_id)])
     return end
+
+
+def document(name: str, data: bytes) -> Document:
+    return Document(name=name, sha256=sha256(data), size_bytes=len(data))
+
+
+def replace_manifest(store: Store, job_id: str, data: bytes) -> None:
+    """Another manifest, which `end.json` agrees with."""
+    keys = JobKeys(job_id)
+    end = from_json(store.read(keys.end).data, End, keys.end)
+    store.write(keys.manifest, data)
+    documents = (document("manifest.jsonl", data), *end.documents[1:])
+    store.write(keys.end, to_pretty_json(msgspec.structs.replace(end, documents=documents)))
 
 
 def whole_job(
