@@ -112,7 +112,11 @@ class Fleet:
     def vaejob(self, *arguments: str, expect: int = 0, timeout_s: float = 180) -> subprocess.CompletedProcess[str]:
         """Runs `vaejob`; raises AssertionError with all it said unless it ends with the status `expect`."""
         done = self.start_vaejob(*arguments)
-        out, err = done.communicate(timeout=timeout_s)
+        try:
+            out, err = done.communicate(timeout=timeout_s)
+        except subprocess.TimeoutExpired:
+            done.kill()
+            out, err = done.communicate()
         assert done.returncode == expect, f"vaejob {arguments}: {done.returncode}\n{out}\n{err}\n{self._logs()}"
         return subprocess.CompletedProcess(arguments, done.returncode, out, err)
 

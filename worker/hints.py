@@ -223,6 +223,11 @@ class Hints:
         with _translated():
             self._redis.delete(*(name(job_id) for name in names))
 
+    def queue_length(self, queue: str) -> int:
+        """Messages that nobody has taken yet."""
+        with _translated():
+            return self._redis.llen(queue)
+
     # Living workers.
 
     def announce(self, info: WorkerInfo) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import warnings
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
@@ -25,6 +26,7 @@ from worker.embedded import ensure_running
 from worker.engines import Engines
 from worker.finishing import Finisher
 from worker.hints import Hints
+from worker.idleness import IdleWatch
 from worker.lifecycle import StopFlag, die_with_parent
 from worker.logs import set_up_logs
 from worker.parts import PartHandler
@@ -98,8 +100,9 @@ def run_parts(settings: Settings) -> int:
     stop = StopFlag()
     add_part_task(app, _ChildHandler(connections, findings.devices, stop).handle)
     parent = os.getpid()
+    hints = Hints(settings.broker_url, connections.channels)  # the parent's own; a child makes its own
     presence = Presence(
-        Hints(settings.broker_url, connections.channels),
+        hints,
         settings,
         role=PARTS_ROLE,
         processes=len(findings.devices),
@@ -110,7 +113,7 @@ def run_parts(settings: Settings) -> int:
     return _run_celery(
         app,
         settings,
-        [presence],
+        [presence, IdleWatch(hints, connections.channels.parts_queue)],
         queues=[connections.channels.parts_queue],
         pool="prefork",
         concurrency=len(findings.devices),
@@ -137,7 +140,7 @@ def run_control(settings: Settings) -> int:
     return _run_celery(
         app,
         settings,
-        [presence, reconciler],
+        [presence, reconciler, IdleWatch(at.hints, at.channels.control_queue)],
         queues=[at.channels.control_queue],
         pool="threads",
         concurrency=CONTROL_THREADS,
@@ -152,7 +155,9 @@ def _check_store(settings: Settings) -> None:
         log.warning("waiting for the store: %s", error)
 
 
-def _run_celery(app: Celery, settings: Settings, threads: list[Presence | Reconciler], **options: Any) -> int:
+def _run_celery(
+    app: Celery, settings: Settings, threads: Sequence[Presence | Reconciler | IdleWatch], **options: Any
+) -> int:
     """Celery's worker in this process, with `threads` beside it while it is up."""
     if settings.embedded:
         ensure_running(settings)

@@ -1,0 +1,56 @@
+"""A worker that sits idle while its queue ages: seen after a lost connection, and ended for its supervisor."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Callable
+
+from celery.worker import state
+
+from vae_core.errors import QueueUnavailable
+from worker.hints import Hints
+
+log = logging.getLogger(__name__)
+
+LOOK_EVERY_S = 1.0
+LOOKS = 8
+
+
+class IdleWatch:
+    """Ends the process with status 1 once it was idle, with messages waiting for it, at many looks in a row.
+
+    Celery's Redis consumer may come back from a lost connection without ever asking for messages again. An idle
+    worker takes a message within milliseconds, so seconds of both are proof; and an idle process can be ended at once.
+    """
+
+    def __init__(self, hints: Hints, queue: str, end: Callable[[int], None] = os._exit) -> None:
+        self._hints = hints
+        self._queue = queue
+        self._end = end
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="idle-watch", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopped.set()
+
+    def _run(self) -> None:
+        idle_looks = 0
+        while not self._stopped.wait(LOOK_EVERY_S):
+            idle_looks = idle_looks + 1 if self._is_idle_in_vain() else 0
+            if idle_looks >= LOOKS:
+                log.error("messages wait on %s and none is taken: this worker ends, to be started again", self._queue)
+                self._end(1)
+                return
+
+    def _is_idle_in_vain(self) -> bool:
+        if state.active_requests:
+            return False
+        try:
+            return self._hints.queue_length(self._queue) > 0
+        except QueueUnavailable:
+            return False  # then it is not this worker's fault
