@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, Future
-from itertools import islice
-from typing import TypeVar
+from concurrent.futures import Executor, Future, wait
+from itertools import chain, islice
+from typing import Any, TypeVar
 
 from vae_core.jobs.records import ItemError
 
@@ -34,48 +34,36 @@ def run_batches(
     whose fetch gives an ItemError is passed on as that, and leaves its batch. What a stage raises is raised here, once
     everything that was begun has come to rest: no write goes on behind the caller's back.
     """
-    begun: list[Future[object]] = []
-    try:
-        yield from _stages(indices, batch_size, executor, fetch, model, write, between_batches, begun)
-    finally:
-        for future in begun:
-            future.cancel()
-        for future in begun:
-            if not future.cancelled():
-                future.exception()  # waits; the first error is already on its way up
-
-
-def _stages(  # one loop: splitting it would hide the order of the three stages
-    indices: Sequence[int],
-    batch_size: int,
-    executor: Executor,
-    fetch: Callable[[int], Fetched | ItemError],
-    model: Callable[[Sequence[Fetched]], Sequence[Made]],
-    write: Callable[[Made], Written],
-    between_batches: Callable[[], None],
-    begun: list[Future[object]],
-) -> Iterator[list[Written | ItemError]]:
     batches = (indices[start : start + batch_size] for start in range(0, len(indices), batch_size))
     reading: deque[list[Future[Fetched | ItemError]]] = deque()
     writing: deque[list[ItemError | Future[Written]]] = deque()
 
-    def submit(function: Callable[..., object], *arguments: object) -> Future[object]:
-        future = executor.submit(function, *arguments)
-        begun.append(future)
-        return future
-
     def read_ahead() -> None:
         for batch in islice(batches, BATCHES_AHEAD + 1 - len(reading)):
-            reading.append([submit(fetch, index) for index in batch])  # type: ignore[misc]
+            reading.append([executor.submit(fetch, index) for index in batch])
 
-    read_ahead()
-    while reading or writing:
-        if reading:
-            between_batches()
-            fetched = [future.result() for future in reading.popleft()]
-            read_ahead()
-            made = iter(model([item for item in fetched if not isinstance(item, ItemError)]))
-            writing.append([item if isinstance(item, ItemError) else submit(write, next(made)) for item in fetched])  # type: ignore[misc]
-        if len(writing) > BATCHES_BEHIND or not reading:
-            yield [item if isinstance(item, ItemError) else item.result() for item in writing.popleft()]
-            begun[:] = [future for future in begun if not future.done()]
+    try:
+        read_ahead()
+        while reading or writing:
+            if reading:
+                between_batches()
+                fetched = [future.result() for future in reading[0]]
+                reading.popleft()
+                read_ahead()
+                made = iter(model([item for item in fetched if not isinstance(item, ItemError)]))
+                writing.append([])
+                for item in fetched:
+                    done = item if isinstance(item, ItemError) else executor.submit(write, next(made))
+                    writing[-1].append(done)
+            if len(writing) > BATCHES_BEHIND or not reading:
+                yield [item if isinstance(item, ItemError) else item.result() for item in writing[0]]
+                writing.popleft()
+    finally:
+        _come_to_rest([*chain(*reading), *(item for item in chain(*writing) if not isinstance(item, ItemError))])
+
+
+def _come_to_rest(futures: Sequence[Future[Any]]) -> None:
+    """Cancels what has not begun, and waits for the rest; an error of theirs, if any, is already on its way up."""
+    for future in futures:
+        future.cancel()
+    wait(futures)
