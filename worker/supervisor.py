@@ -7,9 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Callable
 from types import FrameType
 
 from vae_core.errors import QueueUnavailable
@@ -23,9 +21,23 @@ log = logging.getLogger(__name__)
 REFUSED = 2  # the role's own word that starting it again cannot help
 _POLL_S = 0.2
 _REDIS_CHECK_S = 2.0
-_HEALTHY_S = 30.0
+_HEALTHY_S = 10.0
 _MOST_QUICK_DEATHS = 5
 _STOP_TIMEOUT_S = 60.0
+
+
+class _StopRequest:
+    """Counts the signals that ask to stop.
+
+    A plain number: a handler runs in the middle of whatever the main thread does, so one that takes a lock, as setting
+    a threading.Event does, may wait for the very code that it interrupted.
+    """
+
+    def __init__(self) -> None:
+        self.signals = 0
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        self.signals += 1
 
 
 class _Role:
@@ -47,7 +59,7 @@ class _Role:
             preexec_fn=lambda: die_with_parent(parent),
         )
 
-    def restart(self, stopping: threading.Event) -> bool:
+    def restart(self, stop: _StopRequest) -> bool:
         """Starts a dead role again, later the more often it died young; False once it is given up."""
         lived_s = time.monotonic() - self._started_at
         self._quick_deaths = 0 if lived_s >= _HEALTHY_S else self._quick_deaths + 1
@@ -55,7 +67,10 @@ class _Role:
             log.error("role %s died %d times in a row: giving up", self.name, self._quick_deaths)
             return False
         log.warning("role %s ended with status %s: starting it again", self.name, self.process.returncode)
-        if not stopping.wait(min(self._quick_deaths, 5)):
+        again_at = time.monotonic() + min(self._quick_deaths, 5)
+        while time.monotonic() < again_at and not stop.signals:
+            time.sleep(_POLL_S)
+        if not stop.signals:
             self.start()
         return True
 
@@ -65,33 +80,27 @@ def run_both(settings: Settings) -> int:
 
     Starts the embedded Redis where none is set, and starts it again if it dies; leaving, it lets it run on.
     """
-    stopping = threading.Event()
-    signals_seen = 0
-
-    def on_signal(number: int, frame: FrameType | None) -> None:
-        nonlocal signals_seen
-        signals_seen += 1
-        stopping.set()
-
+    stop = _StopRequest()
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, on_signal)
+        signal.signal(number, stop)
     if settings.embedded:
         ensure_running(settings)
     roles = [_Role(name, settings) for name in (PARTS_ROLE, CONTROL_ROLE)]
     try:
-        return _watch(roles, settings, stopping)
+        return _watch(roles, settings, stop)
     finally:
-        _stop(roles, lambda: signals_seen > 1)
+        _stop(roles, stop)
 
 
-def _watch(roles: list[_Role], settings: Settings, stopping: threading.Event) -> int:
+def _watch(roles: list[_Role], settings: Settings, stop: _StopRequest) -> int:
     redis_checked_at = time.monotonic()
-    while not stopping.wait(_POLL_S):
+    while not stop.signals:
+        time.sleep(_POLL_S)
         for role in roles:
             status = role.process.poll()
             if status == REFUSED:
                 return REFUSED  # it has said why
-            if status is not None and not role.restart(stopping):
+            if status is not None and not role.restart(stop):
                 return 1
         if settings.embedded and time.monotonic() - redis_checked_at >= _REDIS_CHECK_S:
             redis_checked_at = time.monotonic()
@@ -106,13 +115,13 @@ def _keep_redis(settings: Settings) -> None:
         log.warning("%s", error)  # tried again at the next check
 
 
-def _stop(roles: list[_Role], at_once: Callable[[], bool]) -> None:
+def _stop(roles: list[_Role], stop: _StopRequest) -> None:
     for role in roles:
         if role.process.poll() is None:
             role.process.terminate()
     deadline = time.monotonic() + _STOP_TIMEOUT_S
     for role in roles:
-        while role.process.poll() is None and time.monotonic() < deadline and not at_once():
+        while role.process.poll() is None and time.monotonic() < deadline and stop.signals < 2:
             time.sleep(_POLL_S)
         role.process.kill()
         role.process.wait()

@@ -113,11 +113,22 @@ def test_same_job_is_found_again_when_the_store_ignores_conditions(s3_rclone: Rc
 def test_job_goes_on_when_the_watcher_is_interrupted(tmp_path: Path) -> None:
     env = {"PATH": os.environ["PATH"], "VAEJOB_HOME": str(tmp_path)}
     command = [str(SCRIPT), "sample", "--n", "5", "--job-id", "cars", "--watch"]
-    with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        command,
+        env=env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # As from a terminal: tests that run in the background of a shell have Ctrl-C ignored, and pass that on.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    ) as process:
         assert process.stderr is not None
-        assert "submitted" in process.stderr.readline()
-        process.send_signal(signal.SIGINT)
-        _, told = process.communicate(timeout=30)
+        try:
+            assert "submitted" in process.stderr.readline()
+            process.send_signal(signal.SIGINT)
+            _, told = process.communicate(timeout=30)
+        finally:
+            process.kill()
     assert process.returncode == 130
     assert "job cars goes on; come back with `vaejob watch cars`" in told
     assert "Traceback" not in told
