@@ -31,7 +31,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
 class JobStatus(msgspec.Struct, frozen=True, kw_only=True):
     """What `vaejob status --json` shows.
 
-    state: one of vae_core.jobs.state.STATES, or `planning`. items: None until they are known.
+    state: one of vae_core.jobs.state.STATES. items: None until they are known.
     done: items finished, in flight included; of an ended job without those listed as errors.
     errors: listed items; while the job runs as far as Redis knows, None where it is away. results: the job's folder.
     """

@@ -67,7 +67,6 @@ class PartHandler:
         self._settings = settings
         self._store = store
         self._hints = hints
-        self._sender = sender
         self._engines = engines
         self._is_stopping = is_stopping
         self._advancer = Advancer(store, hints, sender, settings)

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO
@@ -31,7 +32,7 @@ def die_with_parent() -> None:
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-class ServerProcess:
+class ServerProcess(ABC):
     """Starts, stops, kills and restarts one server; it keeps its port and folder in between.
 
     folder: the server's own, exists. Subclasses give the command line for a port and, where a listening port is not
@@ -43,9 +44,9 @@ class ServerProcess:
         self.port = 0
         self._process: subprocess.Popen[bytes] | None = None
 
+    @abstractmethod
     def command(self, port: int) -> Sequence[str]:
         """The command line."""
-        raise NotImplementedError
 
     def environment(self) -> Mapping[str, str]:
         """Variables on top of this process's own."""

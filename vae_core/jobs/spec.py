@@ -8,7 +8,6 @@ from typing import Any, TypeAlias
 import msgspec
 
 from vae_core.jobs.checks import check_choice, check_float, check_int, check_pattern
-from vae_core.jobs.codec import from_json
 from vae_core.jobs.sources import parse_source
 
 MAX_ITEMS = 10_000_000
@@ -88,11 +87,6 @@ def spec_fields(spec: JobSpec) -> dict[str, Any]:
     """The spec as plain data, its kind first."""
     fields: dict[str, Any] = msgspec.to_builtins(spec)
     return fields
-
-
-def parse_spec(data: bytes) -> JobSpec:
-    """A spec from JSON. Raises InvalidValue, naming the field, the value and what is allowed."""
-    return from_json(data, JobSpec, "spec")  # type: ignore[arg-type]  # a union is a type to msgspec
 
 
 def same_request(one: JobSpec, other: JobSpec) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from vae_core.jobs.job import End, Plan
 
-STATES = ("submitted", "running", "finishing", "cancelling", "succeeded", "failed", "cancelled")
+STATES = ("submitted", "planning", "running", "finishing", "cancelling", "succeeded", "failed", "cancelled")
 ENDED = ("succeeded", "failed", "cancelled")
 
 

@@ -69,11 +69,6 @@ class Engine:
         with _out_of_memory_translated(size):
             return cls(folded.to(found), prior, info.sha256, found, size)
 
-    def resized(self, batch_size: int) -> Engine:
-        """The same network under another batch shape, and so of another kind. Raises InvalidValue."""
-        _check_range("batch size", batch_size, MAX_BATCH_SIZE)
-        return Engine(self._network, self._prior, self.checkpoint_sha256, self._device, batch_size)
-
     def sample_latents(self, seed: int, indices: Sequence[int], temperature: float = 1.0) -> np.ndarray:
         """The latent of each (seed, index) under the checkpoint's prior, float32 (B, Z), B of any size.
 

@@ -12,7 +12,7 @@ from vae_core.errors import BadCheckpoint
 from vae_core.model.checkpoint import CheckpointInfo, read_info
 from vae_core.model.config import ModelConfig
 from vae_core.model.network import Network
-from vae_core.model.prior import TENSOR_NAMES, Prior
+from vae_core.model.prior import TENSOR_NAMES, Prior, load_prior
 from vae_core.model.tensors import read_tensors, write_checkpoint
 
 _PREFIX = "model."
@@ -55,8 +55,7 @@ def load_checkpoint(path: Path) -> tuple[Network, Prior, CheckpointInfo]:
     """All that a checkpoint holds. Raises BadCheckpoint."""
     info = read_info(path)
     network = load_network(info)
-    prior = Prior.from_tensors(read_tensors(info, TENSOR_NAMES), info.config.latent_dim, where=str(path))
-    return network, prior, info
+    return network, load_prior(info), info
 
 
 def check_tensors(info: CheckpointInfo) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,15 +18,6 @@ _MODEL = ModelConfig(
 )
 _CONFIG = TrainingConfig(model=_MODEL, image_steps=400, batch_size=8, warmup_share=0.5, beta=2.0, sharpness=0.0)
 _CPU = torch.device("cpu")
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    """Steps this small take longer when threads have to wait for each other."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def _batch(number: int) -> torch.Tensor:

@@ -6,7 +6,6 @@ import csv
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -30,15 +29,6 @@ _CONFIG = TrainingConfig(
     model=_MODEL, image_steps=480, batch_size=8, holdout=10, components=(1, 2), sheet_every=160, state_every_s=0.0
 )
 _CPU = torch.device("cpu")
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    """Steps this small take longer when threads have to wait for each other."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def _images(count: int = 90) -> np.ndarray:
