@@ -81,6 +81,7 @@ def test_job_finishes_the_same_when_redis_is_emptied_in_the_middle(
     wait_for_parts(fleet, "hurt", 3)
     with redis.Redis.from_url(redis_server.url) as client:
         client.flushall()
+    assert committed_parts(fleet, "hurt") < 30  # it was in the middle indeed
     fleet.vaejob("watch", "hurt")
     check_ended_like(undisturbed, fleet, "hurt")
 
@@ -108,6 +109,7 @@ def test_job_finishes_the_same_when_one_process_is_killed(fleet: Fleet, undistur
     else:
         process = process_of(worker, victim)
     process.kill()
+    assert committed_parts(fleet, "hurt") < 30
     fleet.vaejob("watch", "hurt")
     check_ended_like(undisturbed, fleet, "hurt")
 

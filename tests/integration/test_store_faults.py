@@ -66,9 +66,12 @@ TROUBLES = {
 @pytest.mark.parametrize("trouble", TROUBLES)
 def test_call_succeeds_when_trouble_passes(store: Store, proxy: FaultyServer, operation: str, trouble: str) -> None:
     store.write("k", b"x")
-    proxy.plan(dataclasses.replace(TROUBLES[trouble]))
+    fault = dataclasses.replace(TROUBLES[trouble])
+    proxy.plan(fault)
 
     OPERATIONS[operation](store)
+
+    assert fault.times == 0  # the trouble was met, and got over
 
 
 @pytest.mark.parametrize("operation", ["read", "create"])
