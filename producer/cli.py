@@ -11,7 +11,8 @@ import click
 
 from producer import exits
 from producer.session import Session, pass_session
-from producer.table import CommandTable
+from producer.table import COMMANDS, PACKAGE
+from vae_core.command_table import CommandTable
 from vae_core.errors import VaejobError
 
 
@@ -23,7 +24,13 @@ def _show_version(ctx: click.Context, _parameter: click.Parameter, asked: bool) 
         ctx.exit()
 
 
-@click.group(cls=CommandTable, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=CommandTable,
+    package=PACKAGE,
+    table=COMMANDS,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 @click.option(
     "--version", is_flag=True, is_eager=True, expose_value=False, callback=_show_version, help="Show it, stop."

@@ -1,0 +1,25 @@
+"""`vaecore cars`: draw a data set."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from vae_core.commands.params import PATH, processors
+
+
+@click.command("cars")
+@click.argument("out", type=PATH)
+@click.option("--n", "count", type=int, required=True, help="How many cars.")
+@click.option("--seed", type=int, default=0, show_default=True, help="The same seed draws the same cars.")
+@click.option("--size", type=int, default=128, show_default=True, help="Side of an image, in pixels.")
+@click.option("--processes", type=int, default=None, help="Default: one per processor.")
+def cars_command(out: Path, count: int, seed: int, size: int, processes: int | None) -> None:
+    """Draw cars as PNG files, and cars.csv with their parameters, into the folder OUT."""
+    from vae_core.jobs.checks import check_int
+    from vae_core.training.cars.dataset import write_cars
+
+    check_int("--n", count, 1, 10_000_000)
+    written = write_cars(out, seed, count, size, processes or processors())
+    click.echo(f"{written} cars written to {out}, {count - written} were there", err=True)
