@@ -6,8 +6,8 @@ from pathlib import Path
 
 import torch
 
+from vae_core.model.build import build_network
 from vae_core.model.config import ModelConfig
-from vae_core.model.network import Network
 from vae_core.model.prior import Prior
 from vae_core.model.weights import save_network
 
@@ -18,6 +18,6 @@ def write_tiny_checkpoint(path: Path, *, seed: int = 0) -> str:
     """A checkpoint of a 32-pixel network with weights drawn from `seed`; its SHA-256."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        network = Network(TINY).eval()
+        network = build_network(TINY).eval()
     # Untrained outputs are nearly grey; larger weights in the latents' layer make pictures that differ.
     return save_network(path, network, Prior.standard(TINY.latent_dim), {"training": "none"})

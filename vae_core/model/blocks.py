@@ -120,11 +120,19 @@ def batch_norm_affine(norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
     return scale, norm.bias.double() - norm.running_mean.double() * scale
 
 
-def fold_batch_norm(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> nn.Conv2d:
+def fold_batch_norm(conv: nn.Conv2d | nn.ConvTranspose2d, norm: nn.BatchNorm2d) -> nn.Conv2d | nn.ConvTranspose2d:
     """A convolution with a bias that equals `conv` and then `norm` in evaluation mode. Computed in float64."""
     scale, shift = batch_norm_affine(norm)
-    folded = nn.Conv2d(conv.in_channels, conv.out_channels, 3, conv.stride, padding=1)  # type: ignore[arg-type]
-    _set(folded, conv.weight.double() * scale[:, None, None, None], shift)
+    # (C_out, C_in, k, k), and (C_in, C_out, k, k) when transposed
+    along_out = scale[:, None, None] if isinstance(conv, nn.ConvTranspose2d) else scale[:, None, None, None]
+    folded = type(conv)(
+        conv.in_channels,
+        conv.out_channels,
+        conv.kernel_size,  # type: ignore[arg-type]
+        conv.stride,  # type: ignore[arg-type]
+        conv.padding,  # type: ignore[arg-type]
+    )
+    _set(folded, conv.weight.double() * along_out, shift)
     return folded
 
 

@@ -10,6 +10,8 @@ from vae_core.errors import BadCheckpoint, InvalidValue
 
 _MAX_CHANNELS = 1024
 _MAX_STAGES = 7
+_NO_MEAN = (0.0, 0.0, 0.0)
+_NO_STD = (1.0, 1.0, 1.0)
 
 
 class ModelConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -21,21 +23,39 @@ class ModelConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     decoder_channels: channels of each map, innermost first; every further one is twice as wide, and the last one is
         as wide as the image.
     residual_max_size: a residual block follows each stage whose map is at most this many pixels wide; 0 for none.
+    input_mean, input_std: of the three channels; the network takes the one from its images and divides by the other.
+
+    The sizes are those of `resize-conv`. In `reference` the last decoder channels are half as wide as the image, and
+    there are no residual blocks; only it normalises its input. `vae_core.model.reference` has its published sizes.
     """
 
-    architecture: Literal["resize-conv"] = "resize-conv"
+    architecture: Literal["resize-conv", "reference"] = "resize-conv"
     image_size: int = 128
     latent_dim: int = 64
     encoder_channels: tuple[int, ...] = (32, 64, 128, 192, 256)
     decoder_channels: tuple[int, ...] = (192, 128, 96, 64, 32, 12)
     residual_max_size: int = 8
+    input_mean: tuple[float, float, float] = _NO_MEAN
+    input_std: tuple[float, float, float] = _NO_STD
 
     def __post_init__(self) -> None:
         _check_range("image_size", self.image_size, 16, 512)
         _check_range("latent_dim", self.latent_dim, 1, 1024)
         _check_range("residual_max_size", self.residual_max_size, 0, 512)
         self._check_channels("encoder_channels", self.encoder_channels, len(self.encoder_channels))
-        self._check_channels("decoder_channels", self.decoder_channels, len(self.decoder_channels) - 1)
+        self._check_channels("decoder_channels", self.decoder_channels, self._doublings)
+        self._check_normalisation()
+
+    def _check_normalisation(self) -> None:
+        for value in self.input_mean:
+            _check_range("input_mean", value, 0.0, 1.0)
+        for value in self.input_std:
+            _check_range("input_std", value, 1e-3, 10.0)
+        if self.architecture == "reference":
+            if self.residual_max_size != 0:
+                raise InvalidValue(f"residual_max_size {self.residual_max_size} is not for reference: 0 is allowed")
+        elif self.normalises:
+            raise InvalidValue(f"input_mean and input_std are for reference: leave them out for {self.architecture}")
 
     def _check_channels(self, field: str, channels: tuple[int, ...], halvings: int) -> None:
         if not 1 <= len(channels) <= _MAX_STAGES:
@@ -56,11 +76,27 @@ class ModelConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     @property
     def decoder_map_size(self) -> int:
         """Side of the innermost map of the decoder, in pixels."""
-        return self.image_size >> len(self.decoder_channels) - 1
+        return self.image_size >> self._doublings
+
+    @property
+    def _doublings(self) -> int:
+        """How often the decoder doubles its map: `reference` does so once more, on its way to three channels."""
+        return len(self.decoder_channels) - (self.architecture != "reference")
+
+    @property
+    def normalises(self) -> bool:
+        """Whether the network changes its images' channels before it looks at them."""
+        return (self.input_mean, self.input_std) != (_NO_MEAN, _NO_STD)
 
     def to_json(self) -> str:
-        """One line of JSON with sorted keys: the same config always gives the same text."""
-        return msgspec.json.encode(self, order="sorted").decode()
+        """One line of JSON with sorted keys: the same config always gives the same text.
+
+        The normalisation is left out where there is none, as in the files written before it was known.
+        """
+        fields = msgspec.structs.asdict(self)
+        if not self.normalises:
+            del fields["input_mean"], fields["input_std"]
+        return msgspec.json.encode(fields, order="sorted").decode()
 
     @classmethod
     def from_json(cls, text: str, *, where: str) -> ModelConfig:
@@ -71,6 +107,6 @@ class ModelConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise BadCheckpoint(f"{where}: the model config is not valid: {exc}") from exc
 
 
-def _check_range(field: str, value: int, low: int, high: int) -> None:
+def _check_range(field: str, value: float, low: float, high: float) -> None:
     if not low <= value <= high:
         raise InvalidValue(f"{field} {value} is out of range: {low} to {high}")

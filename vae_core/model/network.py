@@ -1,18 +1,14 @@
-"""The variational autoencoder (Kingma and Welling, 2013) that all checkpoints of this project hold."""
+"""What every variational autoencoder (Kingma and Welling, 2013) of this project offers, whatever it is made of."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from abc import ABC, abstractmethod
+from typing import ClassVar, NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vae_core.model.blocks import ConvBlock, ImageTail, ResidualBlock, ResizeConvBlock
 from vae_core.model.config import ModelConfig
-
-MIN_LOG_VARIANCE = -12.0
-MAX_LOG_VARIANCE = 4.0
 
 
 class Posterior(NamedTuple):
@@ -27,99 +23,46 @@ class Posterior(NamedTuple):
         return self.mean + noise * torch.exp(0.5 * self.log_variance)
 
 
-class Network(nn.Module):
+class Network(nn.Module, ABC):
     """Encoder and decoder. Images are float32 in [0, 1], (B, 3, H, W); latents float32, (B, Z).
 
-    After training the latents are whitened (`whiten`), so that over the training images they have mean 0 and
-    covariance 1; the map is folded into the mean head and the decoder's first layer.
+    `vae_core.model.build.build_network` makes the one that a config asks for. whitens: whether `whiten` can be called.
     """
 
-    variance_mix: Tensor
+    whitens: ClassVar[bool] = True
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.config = config
-        self.encoder = _encoder(config)
-        features = config.encoder_channels[-1] * config.encoder_map_size**2
-        self.mean_head = nn.Linear(features, config.latent_dim)
-        self.log_variance_head = nn.Linear(features, config.latent_dim)
-        nn.init.normal_(self.log_variance_head.weight, std=1e-3)
-        nn.init.constant_(self.log_variance_head.bias, -2.0)
-        self.expand = nn.Linear(config.latent_dim, config.decoder_channels[0] * config.decoder_map_size**2)
-        self.decoder = _decoder(config)
-        # Squares of the whitening matrix: what a linear map of the latents makes of their variances.
-        self.register_buffer("variance_mix", torch.eye(config.latent_dim))
 
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return next(self.parameters()).device
+
+    @abstractmethod
     def encode(self, images: Tensor) -> Posterior:
-        """Posterior of each image; the log-variance of the unwhitened latent is clamped to [-12, 4].
+        """Posterior of each image."""
 
-        After `whiten` the latents of one image are slightly correlated: the variances are exact, the covariances
-        are left out.
-        """
-        features = self.encoder(images).flatten(1)  # (B, C, h, w) -> (B, C * h * w)
-        log_variance = self.log_variance_head(features).clamp(MIN_LOG_VARIANCE, MAX_LOG_VARIANCE)  # (B, Z)
-        log_variance = torch.log(F.linear(torch.exp(log_variance), self.variance_mix))  # (B, Z)
-        return Posterior(self.mean_head(features), log_variance)
-
+    @abstractmethod
     def decode(self, latents: Tensor) -> Tensor:
         """The mean image of each latent, in [0, 1]."""
-        size = self.config.decoder_map_size
-        maps = self.expand(latents).unflatten(1, (-1, size, size))  # (B, C * h * w) -> (B, C, h, w)
-        maps = maps.contiguous(memory_format=torch.channels_last)
-        return torch.sigmoid(self.decoder(maps))  # (B, 3, H, W)
 
     def forward(self, images: Tensor) -> Tensor:
         """The reconstruction of each image from its posterior mean."""
         return self.decode(self.encode(images).mean)
 
-    @torch.no_grad()
+    @abstractmethod
     def whiten(self, mean: Tensor, covariance: Tensor) -> None:
         """Change the latents' coordinates so that a distribution of this mean (Z,) and covariance (Z, Z) becomes
         one of mean 0 and covariance 1. Reconstructions stay the same up to rounding.
 
-        The symmetric root is used (ZCA whitening), which moves the coordinates least. Raises ValueError when the
-        covariance is not positive definite.
+        Raises ValueError when the covariance is not positive definite, or when the network cannot (`whitens`).
         """
-        values, vectors = torch.linalg.eigh(covariance.double())
-        if values[0] <= 0:
-            raise ValueError(f"the covariance is not positive definite: smallest eigenvalue {values[0]:.3g}")
-        forward = (vectors / values.sqrt()) @ vectors.T  # (Z, Z)
-        backward = (vectors * values.sqrt()) @ vectors.T  # (Z, Z)
-        self.mean_head.bias.copy_(forward @ (self.mean_head.bias.double() - mean.double()))
-        self.mean_head.weight.copy_(forward @ self.mean_head.weight.double())
-        self.expand.bias.add_((self.expand.weight.double() @ mean.double()).float())
-        self.expand.weight.copy_(self.expand.weight.double() @ backward)
-        self.variance_mix.copy_(forward.square() @ self.variance_mix.double())
 
-    @torch.no_grad()
+    @abstractmethod
     def fold(self) -> Network:
-        """Replace every block, in place, by its folded form: evaluation only from here on. Returns itself."""
-        self.eval()
-        self.encoder = nn.Sequential(*[block.folded() for block in self.encoder])  # type: ignore[operator]
-        self.decoder = nn.Sequential(*[block.folded() for block in self.decoder])  # type: ignore[operator]
-        return self.requires_grad_(False)
+        """Replace every BatchNorm, in place, by weights that do the same: evaluation only from here on.
 
-
-def _encoder(config: ModelConfig) -> nn.Sequential:
-    blocks: list[nn.Module] = []
-    channels, size = 3, config.image_size
-    for width in config.encoder_channels:
-        blocks.append(ConvBlock(channels, width, stride=2))
-        channels, size = width, size // 2
-        if size <= config.residual_max_size:
-            blocks.append(ResidualBlock(width))
-    return nn.Sequential(*blocks)
-
-
-def _decoder(config: ModelConfig) -> nn.Sequential:
-    blocks: list[nn.Module] = []
-    channels, size = config.decoder_channels[0], config.decoder_map_size
-    if size <= config.residual_max_size:
-        blocks.append(ResidualBlock(channels))
-    for width in config.decoder_channels[1:]:
-        blocks.append(ResizeConvBlock(channels, width))
-        channels, size = width, size * 2
-        if size <= config.residual_max_size:
-            blocks.append(ResidualBlock(width))
-    blocks.append(ImageTail(channels))
-    return nn.Sequential(*blocks)
+        Returns itself.
+        """

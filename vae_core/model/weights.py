@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from vae_core.errors import BadCheckpoint
+from vae_core.model.build import build_network
 from vae_core.model.checkpoint import CheckpointInfo, read_info
 from vae_core.model.config import ModelConfig
 from vae_core.model.network import Network
@@ -45,7 +46,7 @@ def load_network(info: CheckpointInfo) -> Network:
     names = [name for name in info.tensors if name.startswith(_PREFIX)]
     arrays = read_tensors(info, names)
     with torch.device("meta"):  # the starting weights would be drawn only to be replaced
-        network = Network(info.config)
+        network = build_network(info.config)
     state = {name.removeprefix(_PREFIX): torch.from_numpy(array) for name, array in arrays.items()}
     network.load_state_dict(state, assign=True)
     return network.eval()
@@ -78,5 +79,5 @@ def check_tensors(info: CheckpointInfo) -> None:
 def expected_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
     """Shape of each tensor of a network of this config, by its name in the file."""
     with torch.device("meta"):
-        state = Network(config).state_dict()
+        state = build_network(config).state_dict()
     return {_PREFIX + name: tuple(value.shape) for name, value in state.items()}

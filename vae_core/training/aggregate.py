@@ -19,7 +19,7 @@ _BATCH = 64
 @torch.inference_mode()
 def posterior_moments(network: Network, images: np.ndarray) -> tuple[Tensor, Tensor]:
     """Means and variances of the posteriors of `images`, uint8 (N, H, W, 3): two float32 (N, Z) on the CPU."""
-    device = network.mean_head.weight.device
+    device = network.device
     network.eval()
     means, variances = [], []
     for start in range(0, len(images), _BATCH):

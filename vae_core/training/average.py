@@ -40,7 +40,7 @@ def refresh_batch_norm(network: Network, batches: list[Tensor]) -> None:
 
     The same weights and batches always give the same statistics.
     """
-    generator = torch.Generator(network.expand.weight.device).manual_seed(0)
+    generator = torch.Generator(network.device).manual_seed(0)
     norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
     momenta = [norm.momentum for norm in norms]
     for norm in norms:

@@ -94,7 +94,8 @@ class Run:
         step = max(1, len(self.images) // (_NORM_BATCHES * self.config.batch_size))
         chosen = self.images[::step][: _NORM_BATCHES * self.config.batch_size]
         refresh_batch_norm(network, [to_tensor(part).to(device) for part in _split(chosen, self.config.batch_size)])
-        whiten_latents(network, self.images)
+        if network.whitens:
+            whiten_latents(network, self.images)
         prior = fit_prior(network, self.images, self.held_out, self.config.components, self.config.seed)
         psnr = held_out_psnr(self.trainer, self.held_out)
         _LOG.info("prior of %d components; held-out PSNR %.2f dB", len(prior.weights), psnr)

@@ -21,7 +21,7 @@ _SAMPLE_SEED = 1
 def reconstruction_sheet(network: Network, images: np.ndarray) -> Tensor:
     """Rows of originals, each above a row of reconstructions. images: uint8 (N, H, W, 3). Returns (3, h, w)."""
     originals = to_tensor(images)
-    decoded = network.eval()(originals.to(network.mean_head.weight.device)).cpu()
+    decoded = network.eval()(originals.to(network.device)).cpu()
     rows = [
         row
         for start in range(0, len(originals), _COLUMNS)
@@ -34,7 +34,7 @@ def reconstruction_sheet(network: Network, images: np.ndarray) -> Tensor:
 def sample_sheet(network: Network, prior: Prior, count: int, temperature: float = 1.0) -> Tensor:
     """Decoded samples of the prior, always of the same seed: a grid (3, h, w)."""
     latents = torch.from_numpy(prior.sample(_SAMPLE_SEED, range(count), temperature))
-    decoded = network.eval().decode(latents.to(network.mean_head.weight.device)).cpu()
+    decoded = network.eval().decode(latents.to(network.device)).cpu()
     return _grid(decoded)
 
 

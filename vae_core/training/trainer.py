@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from vae_core.errors import InvalidValue, PermanentError
-from vae_core.model.network import Network
+from vae_core.model.build import build_network
 from vae_core.training.average import WeightAverage
 from vae_core.training.config import TrainingConfig
 from vae_core.training.losses import vae_loss
@@ -50,7 +50,7 @@ class Trainer:
         self.device = device
         self.image_steps = 0
         self.stages = [(0, config.to_json())]
-        self.network = Network(config.model).to(memory_format=torch.channels_last).to(device).train()
+        self.network = build_network(config.model).to(memory_format=torch.channels_last).to(device).train()
         self.average = WeightAverage(self.network, config.ema_decay)
         self._generator = torch.Generator(device).manual_seed(config.seed)
         matrices = [p for p in self.network.parameters() if p.ndim > 1]

@@ -13,8 +13,8 @@ from vae_core.errors import BadCheckpoint, BatchTooLarge, InvalidValue
 from vae_core.model.config import ModelConfig
 from vae_core.model.devices import devices, find_device
 from vae_core.model.engine import Engine
-from vae_core.model.network import Network
 from vae_core.model.prior import Prior
+from vae_core.model.resize_conv import ResizeConvNetwork
 from vae_core.model.weights import load_checkpoint, save_network
 
 # Wide enough that the libraries below choose their real kernels, with several threads.
@@ -32,7 +32,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("engine") / "c.safetensors"
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(2)
-        network = Network(_CONFIG)
+        network = ResizeConvNetwork(_CONFIG)
         network.train()
         with torch.no_grad():
             network.expand.weight.mul_(4.0)
@@ -159,6 +159,6 @@ def test_batch_is_too_large_when_the_device_runs_out_of_memory(engine: Engine, m
     def run_out(*_: object) -> None:
         raise torch.OutOfMemoryError("out of memory")
 
-    monkeypatch.setattr(Network, "decode", run_out)
+    monkeypatch.setattr(ResizeConvNetwork, "decode", run_out)
     with pytest.raises(BatchTooLarge, match="batches of 32"):
         engine.decode(np.zeros((1, 64), np.float32))

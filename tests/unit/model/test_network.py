@@ -9,7 +9,7 @@ from torch import nn
 
 from vae_core.model.blocks import ConvBlock, ResidualBlock, ResizeConvBlock, resize_conv_kernel
 from vae_core.model.config import ModelConfig
-from vae_core.model.network import MAX_LOG_VARIANCE, Network
+from vae_core.model.resize_conv import MAX_LOG_VARIANCE, ResizeConvNetwork
 
 _CONFIG = ModelConfig(
     image_size=16, latent_dim=5, encoder_channels=(6, 8), decoder_channels=(8, 6, 4), residual_max_size=8
@@ -29,10 +29,10 @@ def _used(module: nn.Module, channels: int = 3, size: int = 16) -> nn.Module:
     return module.eval()
 
 
-def _network() -> Network:
+def _network() -> ResizeConvNetwork:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        network = Network(_CONFIG)
+        network = ResizeConvNetwork(_CONFIG)
     _used(network)
     return network
 

@@ -11,8 +11,8 @@ import torch
 from vae_core.errors import BadCheckpoint
 from vae_core.model.checkpoint import read_info
 from vae_core.model.config import ModelConfig
-from vae_core.model.network import Network
 from vae_core.model.prior import TENSOR_NAMES, Prior
+from vae_core.model.resize_conv import ResizeConvNetwork
 from vae_core.model.tensors import read_tensors, write_checkpoint
 from vae_core.model.weights import check_tensors, load_checkpoint, save_network
 
@@ -24,7 +24,7 @@ _CONFIG = ModelConfig(
 @pytest.fixture
 def saved(tmp_path: Path) -> Path:
     path = tmp_path / "c.safetensors"
-    save_network(path, Network(_CONFIG), Prior.standard(5), {})
+    save_network(path, ResizeConvNetwork(_CONFIG), Prior.standard(5), {})
     return path
 
 
@@ -41,7 +41,7 @@ def _rewrite(path: Path, **changes: np.ndarray | None) -> Path:
 
 
 def test_weights_are_equal_when_loaded_again(tmp_path: Path) -> None:
-    network = Network(_CONFIG)
+    network = ResizeConvNetwork(_CONFIG)
     path = tmp_path / "c.safetensors"
     sha256 = save_network(path, network, Prior.standard(5), {"training": "none"})
     loaded, prior, info = load_checkpoint(path)
@@ -53,7 +53,7 @@ def test_weights_are_equal_when_loaded_again(tmp_path: Path) -> None:
 
 
 def test_file_is_smaller_and_images_alike_when_saved_as_half(tmp_path: Path) -> None:
-    network = Network(_CONFIG).eval()
+    network = ResizeConvNetwork(_CONFIG).eval()
     whole, half = tmp_path / "whole", tmp_path / "half"
     save_network(whole, network, Prior.standard(5), {})
     save_network(half, network, Prior.standard(5), {}, half=True)
@@ -91,7 +91,7 @@ def test_checkpoint_is_refused_when_its_prior_is_missing(saved: Path, name: str)
 
 @pytest.mark.parametrize("value", [float("nan"), 1e6])
 def test_save_is_refused_when_a_weight_does_not_fit(tmp_path: Path, value: float) -> None:
-    network = Network(_CONFIG)
+    network = ResizeConvNetwork(_CONFIG)
     with torch.no_grad():
         network.mean_head.weight[0, 0] = value
     with pytest.raises(ValueError, match="mean_head"):
