@@ -28,7 +28,7 @@ LAYERS = {
     "inputs": {"errors", "jobs", "settings", "storage"},
     "imaging": {"errors", "jobs", "settings", "storage", "version"},
     "model": {"errors", "jobs", "settings", "storage", "imaging", "version"},
-    "training": {"errors", "jobs", "settings", "storage", "imaging", "model", "version"},
+    "training": {"errors", "jobs", "settings", "storage", "imaging", "model", "preparation", "version"},
     "evaluation": {"errors", "jobs", "settings", "storage", "imaging", "model", "training", "version"},
     "export": {"errors", "jobs", "settings", "storage", "imaging", "model", "version"},
     "preparation": {"errors", "inputs", "jobs", "settings", "storage", "imaging", "version"},
