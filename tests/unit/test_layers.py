@@ -31,15 +31,30 @@ LAYERS = {
     "training": {"errors", "jobs", "settings", "storage", "imaging", "model", "preparation", "version"},
     "evaluation": {"errors", "jobs", "settings", "storage", "imaging", "model", "training", "version"},
     "export": {"errors", "jobs", "settings", "storage", "imaging", "model", "version"},
+    "importing": {"errors", "model"},
     "preparation": {"errors", "inputs", "jobs", "settings", "storage", "imaging", "version"},
 }
 ENTRY_POINTS = {"worker/cli.py", "worker/probe.py", "producer/cli.py", "vae_core/cli.py"}
 PASSING_ON = {"worker/supervisor.py", "worker/probe.py"}
-LOADS_TORCH = ("vae_core/model/", "vae_core/training/", "vae_core/evaluation/", "vae_core/export/")
+LOADS_TORCH = (
+    "vae_core/model/",
+    "vae_core/training/",
+    "vae_core/evaluation/",
+    "vae_core/export/",
+    "vae_core/importing/",
+)
 LOADS_TORCH_LATE = {"worker/engines.py", "worker/probe.py"}
 READS_HEADERS = ("vae_core.model.checkpoint", "vae_core.model.config")  # without torch, as is tested below
 READS_AWS = {"vae_core/storage/s3_client.py"}  # boto3's own variables
-NEEDS_TORCH = ("torch", "torchvision", "safetensors", "vae_core.model", "vae_core.training", "vae_core.export")
+NEEDS_TORCH = (
+    "torch",
+    "torchvision",
+    "safetensors",
+    "vae_core.model",
+    "vae_core.training",
+    "vae_core.export",
+    "vae_core.importing",
+)
 
 
 class Import(NamedTuple):

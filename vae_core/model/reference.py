@@ -72,6 +72,12 @@ class ReferenceNetwork(Network):
         return self.requires_grad_(False)
 
 
+def published_name(name: str) -> str:
+    """What a tensor of a ReferenceNetwork is called in the published files."""
+    first, dot, rest = name.partition(".")
+    return {"encoder": "encode", "decoder": "decode"}.get(first, first) + dot + rest
+
+
 def _channels(values: tuple[float, float, float]) -> Tensor:
     # On the CPU also where the weights are made on "meta", to be replaced: nothing replaces these.
     return torch.tensor(values, dtype=torch.float32, device="cpu").reshape(1, 3, 1, 1)
