@@ -5,15 +5,17 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 from PIL import Image
 
 from vae_core.errors import InvalidValue
 from vae_core.training.cars.dataset import draw_array, draw_many, write_cars
-from vae_core.training.cars.draw import draw_car
+from vae_core.training.cars.draw import draw_car, render
+from vae_core.training.cars.families import FAMILIES, PAINTS, Family
 from vae_core.training.cars.params import CarParams
-from vae_core.training.cars.population import FAMILIES, PAINTS, SHARED, Family, draw_params
+from vae_core.training.cars.population import MIRRORED_SHARE, SHARED, SKEWED, draw_params
 
 
 def params_of(seed: int, count: int) -> list[CarParams]:
@@ -64,10 +66,11 @@ def test_images_are_distinct_when_index_or_seed_differs() -> None:
 def test_parameters_are_within_their_documented_ranges_when_many_are_drawn() -> None:
     for params in params_of(8, 400):
         limits = dict(zip(Family._fields[1:], FAMILIES[params.family][1:], strict=True)) | SHARED
+        limits |= {name: (low, high) for name, (low, high, _) in SKEWED.items()}
         for name, (low, high) in limits.items():
             assert low - 1e-4 <= getattr(params, name) <= high + 1e-4, name
         assert params.paint in PAINTS
-        assert 0.58 <= params.wheel_diameter_m <= 0.72
+        assert 0.55 <= params.wheel_diameter_m <= 0.84
         assert all(0.0 < value < 1.0 for value in (params.paint_red, params.paint_green, params.paint_blue))
         assert 0.0 <= params.cladding <= 0.22
 
@@ -80,19 +83,80 @@ def test_every_family_paint_and_style_occurs_when_many_are_drawn() -> None:
     assert {params.paint for params in drawn} == set(PAINTS)
     assert {params.lamp_style for params in drawn} == {"almond", "swept", "square", "round"}
     assert {params.wheel_style for params in drawn} == {"five", "twin", "many", "mesh", "cover"}
-    assert {params.background for params in drawn} == {"white", "grey", "floor", "tint"}
+    assert {params.day_lights for params in drawn} == {"none", "below", "above"}
+    assert {params.roof_style for params in drawn} == {"body", "black", "white"}
+    assert {params.badge for params in drawn} == {"round", "oval", "wings", "none"}
 
 
-def test_background_is_bright_and_car_fills_the_frame_when_drawn() -> None:
-    images = draw_array(6, 0, 40, size=64)
-    corners = images[:, [0, 0, -1], [0, -1, -1]].min(axis=(1, 2))
-    assert (corners > 180).mean() > 0.95
-    assert (corners > 250).mean() > 0.6
-    busy = np.abs(images.astype(int) - images[:, :1, :1].astype(int)).max(axis=3) > 25
+def test_most_backgrounds_are_white_and_all_occur_when_many_are_drawn() -> None:
+    found = [params.background for params in params_of(9, 1500)]
+    assert set(found) == {"white", "grey", "floor", "tint", "room", "outdoor", "dark"}
+    assert found.count("white") / len(found) == pytest.approx(0.64, abs=0.04)
+    assert (found.count("outdoor") + found.count("room") + found.count("dark")) / len(found) < 0.18
+
+
+def test_corners_are_bright_and_car_fills_the_frame_when_background_is_white() -> None:
+    white = [params.index for params in params_of(6, 60) if params.background == "white"][:30]
+    images = np.stack([draw_car(6, index, 64)[0] for index in white]).astype(int)
+    top = images[:, 0].min(axis=2)
+    assert (np.median(top, axis=1) == 255).mean() > 0.85
+    busy = np.abs(images - 255).max(axis=3) > 25
     widths = busy.any(axis=1).sum(axis=1)
     heights = busy.any(axis=2).sum(axis=1)
-    assert (np.maximum(widths, heights) >= 48).all()
-    assert (busy.mean(axis=(1, 2)) > 0.2).all()
+    assert (np.maximum(widths, heights) >= 38).all()
+    assert (busy.mean(axis=(1, 2)) > 0.12).all()
+
+
+def test_car_stays_in_the_frame_when_its_margin_is_not_negative() -> None:
+    drawn = [params for params in params_of(12, 200) if params.background == "white" and params.margin_frac > 0.03]
+    for params in drawn[:25]:
+        image = draw_car(12, params.index, 64)[0].astype(int)
+        assert (image[:, [0, -1]].min(axis=2) > 150).all(), params.index
+        assert np.median(image[0].min(axis=1)) == 255, params.index
+    margins = np.array([params.margin_frac for params in params_of(12, 1000)])
+    assert margins.min() >= -0.02
+    assert (margins < 0).mean() < 0.2
+
+
+def test_both_directions_occur_and_a_mirrored_car_is_the_other_turned_over_when_drawn() -> None:
+    drawn = params_of(13, 1500)
+    mirrored = [params for params in drawn if params.mirrored]
+    assert len(mirrored) / len(drawn) == pytest.approx(MIRRORED_SHARE, abs=0.025)
+    turned = msgspec.structs.replace(mirrored[0], mirrored=False)
+    assert np.array_equal(render(mirrored[0], 32)[:, ::-1], render(turned, 32))
+
+
+@pytest.mark.parametrize(
+    ("field", "one", "other"),
+    [
+        ("plate", "white", "dark"),
+        ("grille_style", "bars", "slats"),
+        ("grille_shape", "band", "tall"),
+        ("badge", "wings", "none"),
+        ("day_lights", "none", "below"),
+        ("lamp_dark", 0.0, 1.0),
+        ("fog_lamps", True, False),
+        ("wheel_style", "five", "cover"),
+        ("wheel_dark", 0.3, 1.0),
+        ("skid_plate", True, False),
+    ],
+)
+def test_only_its_own_part_changes_when_a_fitting_does(field: str, one: object, other: object) -> None:
+    base = msgspec.structs.replace(draw_params(1, 4), mirrored=False, margin_frac=0.02, softness_px=0.0, chrome=0.6)
+    first = render(msgspec.structs.replace(base, **{field: one}), 96).astype(int)
+    second = render(msgspec.structs.replace(base, **{field: other}), 96).astype(int)
+    changed = np.abs(first - second).max(axis=2) > 8
+    assert 0.0004 < changed.mean() < 0.15
+    rows = np.flatnonzero(changed.any(axis=1))
+    # fittings of the face and the wheels lie below the windows
+    assert rows[0] > 96 * 0.3
+
+
+def test_roof_alone_changes_when_it_is_of_another_colour() -> None:
+    base = msgspec.structs.replace(draw_params(1, 4), mirrored=False, roof_style="body", softness_px=0.0)
+    changed = np.abs(render(base, 64).astype(int) - render(msgspec.structs.replace(base, roof_style="white"), 64)) > 8
+    rows = np.flatnonzero(changed.any(axis=(1, 2)))
+    assert 0 < len(rows) < 20
 
 
 def test_car_is_coloured_as_its_parameters_say_when_paint_is_red() -> None:

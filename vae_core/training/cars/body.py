@@ -7,14 +7,17 @@ import numpy as np
 from vae_core.training.cars.camera import Points
 from vae_core.training.cars.params import CarParams
 
-# how far the skin lies inside the outline (metres) by share of height: side with its sill, door and shoulder; front
-# with its lip, bumper and the edge of the bonnet
-_SIDE_INSET = ((0.0, 0.09), (0.10, 0.045), (0.22, 0.015), (0.36, 0.004), (0.52, 0.0), (0.66, 0.006), (0.80, 0.010),
-               (0.90, 0.030), (0.96, 0.06), (1.0, 0.105))  # fmt: skip
-_FRONT_INSET = ((0.0, 0.09), (0.12, 0.040), (0.24, 0.008), (0.38, 0.0), (0.52, 0.006), (0.64, 0.025), (0.78, 0.048),
-                (0.90, 0.08), (0.96, 0.12), (1.0, 0.20))  # fmt: skip
+# how far the skin lies inside the outline (metres) by share of height: the side with its sill, door and shoulder; an
+# upright front and a sloping one, each with its lip, its bumper and the edge of the bonnet
+_SIDE_INSET = ((0.0, 0.09), (0.10, 0.045), (0.22, 0.012), (0.36, 0.004), (0.52, 0.0), (0.66, 0.003), (0.80, 0.008),
+               (0.90, 0.024), (0.96, 0.05), (1.0, 0.095))  # fmt: skip
+_UPRIGHT_INSET = ((0.0, 0.10), (0.12, 0.045), (0.24, 0.012), (0.38, 0.0), (0.52, 0.004), (0.64, 0.012), (0.78, 0.022),
+                  (0.90, 0.036), (0.96, 0.060), (1.0, 0.13))  # fmt: skip
+_SLOPING_INSET = ((0.0, 0.09), (0.12, 0.040), (0.24, 0.008), (0.38, 0.0), (0.52, 0.012), (0.64, 0.045), (0.78, 0.095),
+                  (0.90, 0.16), (0.96, 0.21), (1.0, 0.29))  # fmt: skip
+_BUMPER_TOP = 0.50  # share of height
 _CABIN_POWER = 9.0
-_COLUMNS = 150
+_COLUMNS = 110
 
 
 class Body:
@@ -38,19 +41,17 @@ class Body:
         tangent = np.stack([np.gradient(self.x), np.gradient(self.y)], axis=-1)
         tangent /= np.linalg.norm(tangent, axis=-1, keepdims=True)
         self.out_x, self.out_y = -tangent[:, 1], tangent[:, 0]
-        heights = np.linspace(0.0, 1.0, 65)
-        self._heights = heights
-        line = 0.022 * params.crease
-        creased = line * np.exp(-(((heights - 0.60) / 0.07) ** 2)) + 0.6 * line * np.exp(
-            -(((heights - 0.25) / 0.05) ** 2)
-        )
-        self._side_inset = _smoothed(heights, _SIDE_INSET) + creased
-        self._front_inset = _smoothed(heights, _FRONT_INSET)
+        self._heights = np.linspace(0.0, 1.0, 129)
+        self._side_inset = _smoothed(self._heights, _SIDE_INSET, 9) + _creases(self._heights, params)
+        self._front_inset = _front(self._heights, params)
         self._near = np.flatnonzero((self.s >= 0) & (self.y >= 0))
         self._ahead = np.flatnonzero(self.x < half)
         self.cowl_x = params.cowl_frac * params.length_m
         self.front_axle_x = params.front_overhang_m
         self.rear_axle_x = params.front_overhang_m + params.wheelbase_frac * params.length_m
+        # everything that depends on the place along the outline alone is worked out once
+        self._low, self._high, self._flared = self.bottom_z(self.x), self.top_z(self.x), self._flare()
+        self._flare_window = np.clip(self._heights * 4.0, 0.0, 1.0) * np.clip((0.86 - self._heights) * 5.0, 0.0, 1.0)
 
     def s_at_x(self, x: float) -> float:
         """Arc length of the point of the near side at this x, from the front corner to the rear corner."""
@@ -81,22 +82,38 @@ class Body:
 
     def skin(self, s: Points, z: Points, lift_m: float = 0.004) -> Points:
         """Points (..., 3) of the lower shell at arc length s and height z, lifted off it by a little."""
-        base_x = np.interp(s, self.s, self.x)
-        low, high = self.bottom_z(base_x), self.top_z(base_x)
+        base_x, base_y = np.interp(s, self.s, self.x), np.interp(s, self.s, self.y)
+        low, high = np.interp(s, self.s, self._low), np.interp(s, self.s, self._high)
         share = np.clip((z - low) / (high - low), 0.0, 1.0)
         out_x, out_y = np.interp(s, self.s, self.out_x), np.interp(s, self.s, self.out_y)
         ahead = np.clip(-out_x, 0.0, 1.0) ** 2
         side = np.interp(share, self._heights, self._side_inset)
+        side = side - np.interp(s, self.s, self._flared) * np.interp(share, self._heights, self._flare_window)
         inset = side + ahead * (np.interp(share, self._heights, self._front_inset) - side) - lift_m
-        return np.stack([base_x - out_x * inset, np.interp(s, self.s, self.y) - out_y * inset, z + 0.0 * s], axis=-1)
+        return np.stack([base_x - out_x * inset, base_y - out_y * inset, z + 0.0 * s], axis=-1)
+
+    def _flare(self) -> Points:
+        """How far the wings stand out over the wheels, along the outline."""
+        reach = 0.72 * self.params.wheel_diameter_m
+        front, rear = (self.x - self.front_axle_x) / reach, (self.x - self.rear_axle_x) / reach
+        along = np.clip(1.0 - front * front, 0.0, 1.0) + np.clip(1.0 - rear * rear, 0.0, 1.0)
+        return np.asarray(self.params.flare_m * along * (2.0 - along))
 
     def shell(self, rows: int = 22, columns: int = 84) -> Points:
         """The lower shell from the far front corner round the front and the near side to the rear corner."""
         s = self._dense_at_corners(-self.half_width - 0.6, self.s_at_x(self.params.length_m * 0.999), columns)
         x = np.interp(s, self.s, self.x)
         low, high = self.bottom_z(x), self.top_z(x)
-        share = np.linspace(0.0, 1.0, rows)[:, None]
+        share = self._rows_at_creases(rows)[:, None]
         return self.skin(np.broadcast_to(s, (rows, columns)), low + share * (high - low), 0.0)
+
+    def _rows_at_creases(self, rows: int) -> Points:
+        """Shares of height from 0 to 1, closer together where a line runs along the side or over the bumper."""
+        lines = (self.params.shoulder_frac, 0.24, _BUMPER_TOP)
+        density = 1.0 + sum(1.6 * np.exp(-(((self._heights - line) / 0.035) ** 2)) for line in lines)
+        density += 1.2 * (self._heights > 0.88)
+        weight = np.cumsum(density)
+        return np.interp(np.linspace(weight[0], weight[-1], rows), weight, self._heights)
 
     def _dense_at_corners(self, first: float, last: float, columns: int) -> Points:
         """Arc lengths from first to last, closer together where the outline bends, so that no facet shows."""
@@ -123,14 +140,14 @@ class Body:
         grid[..., 0] = edge[:, None, 0]
         grid[..., 1] = edge[:, None, 1] * u
         # the crown grows from nothing at the bonnet's edge, so that the sheet closes with the shell
-        grown = np.clip((edge[:, 0] - edge[0, 0]) / 0.30, 0.0, 1.0)
+        grown = np.clip((edge[:, 0] - edge[0, 0]) / 0.45, 0.0, 1.0)
         grid[..., 2] = edge[:, None, 2] + (grown * (2.0 - grown))[:, None] * self._crown(u)
         return grid
 
     def _crown(self, u: Points) -> Points:
         """How much higher the deck is at share u of the half width than at its edge, with two ridges."""
-        ridges = 0.012 * self.params.crease * np.exp(-(((np.abs(u) - 0.58) / 0.14) ** 2))
-        return np.asarray(self.params.bonnet_crown_m * (1.0 - u**2) ** 0.8 + ridges)
+        ridges = 0.020 * self.params.crease * np.exp(-(((np.abs(u) - 0.62) / 0.13) ** 2))
+        return np.asarray(self.params.bonnet_crown_m * (1.0 - u * u) + ridges)
 
     def cabin_side(self, f: Points, w: Points, lift_m: float = 0.004) -> Points:
         """Points of the cabin's near side: f from -1 (windscreen) to 1 (rear glass), w from 0 (belt) to 1 (roof)."""
@@ -184,8 +201,24 @@ class Body:
         return grid
 
 
-def _smoothed(heights: Points, knots: tuple[tuple[float, float], ...]) -> Points:
+def _smoothed(heights: Points, knots: tuple[tuple[float, float], ...], width: int) -> Points:
     """The broken line through the knots, its corners rounded so that highlights do not jump."""
     line = np.interp(heights, [share for share, _ in knots], [inset for _, inset in knots])
-    padded = np.pad(line, 3, mode="edge")
-    return np.convolve(padded, np.ones(7) / 7, mode="valid")
+    padded = np.pad(line, width // 2, mode="edge")
+    return np.convolve(padded, np.ones(width) / width, mode="valid")
+
+
+def _creases(heights: Points, params: CarParams) -> Points:
+    """The pressed lines of the side: a shoulder that overhangs the doors, and a hollow above the sill."""
+    under = params.shoulder_frac - heights
+    hollow = np.where(under > 0, np.exp(-((under / 0.13) ** 2)), np.exp(-((under / 0.025) ** 2)))
+    below = (0.26 - heights) / 0.06
+    return np.asarray(params.crease * (0.017 * hollow + 0.014 * np.exp(-below * below)))
+
+
+def _front(heights: Points, params: CarParams) -> Points:
+    """The profile of the face: between upright and sloping, with the bumper standing out before the grille."""
+    slope = params.nose_slope
+    face = (1.0 - slope) * _smoothed(heights, _UPRIGHT_INSET, 9) + slope * _smoothed(heights, _SLOPING_INSET, 9)
+    share = np.clip((heights - _BUMPER_TOP + 0.03) / 0.06, 0.0, 1.0)
+    return np.asarray(face + params.bumper_m * (share * share * (3.0 - 2.0 * share)))

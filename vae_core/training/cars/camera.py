@@ -36,8 +36,9 @@ class Camera:
 def aim(params: CarParams) -> Camera:
     """The camera of this photograph, looking at the middle of the car, not yet fitted to a frame.
 
-    The front of the car comes out at the left and its side at the right. The axes (x back, y to the near side, z up)
-    are left-handed, so `right` is written out instead of taken from a cross product.
+    The front of the car comes out at the left and its side at the right; `draw.render` turns the mirrored ones over.
+    The axes (x back, y to the near side, z up) are left-handed, so `right` is written out instead of taken from a
+    cross product.
     """
     yaw = np.radians(params.yaw_deg)
     target = np.array([params.length_m * 0.48, 0.0, params.height_m * 0.45])
@@ -49,11 +50,16 @@ def aim(params: CarParams) -> Camera:
     tilt = -forward[2]
     level = np.sqrt(1.0 - tilt * tilt)
     up = np.array([-ground[0] * tilt, -ground[1] * tilt, level])
+    turn = np.radians(params.roll_deg)
+    right, up = right * np.cos(turn) - up * np.sin(turn), right * np.sin(turn) + up * np.cos(turn)
     return Camera(eye, right, up, forward)
 
 
 def fit(camera: Camera, outline: Points, params: CarParams, pixels: int) -> Camera:
-    """The camera with the outline (N, 3) of the car filling a square of that many pixels, but for the margin."""
+    """The camera with the outline (N, 3) of the car filling a square of that many pixels, but for the margin.
+
+    A margin below 0 crops the car by that share at each of the tighter sides.
+    """
     plane = camera.project(outline)
     low, high = plane.min(axis=0), plane.max(axis=0)
     room = pixels * (1.0 - 2.0 * params.margin_frac)

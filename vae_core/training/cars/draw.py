@@ -6,23 +6,25 @@ from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageFilter
 
 from vae_core.errors import InvalidValue
 from vae_core.training.cars.body import Body
 from vae_core.training.cars.camera import Camera, Points, aim, fit
 from vae_core.training.cars.face import draw_face
-from vae_core.training.cars.flank import PLASTIC, draw_bonnet_gap, draw_flank, draw_underside
+from vae_core.training.cars.flank import draw_bonnet_gap, draw_flank, draw_underside
 from vae_core.training.cars.glazing import draw_mirrors, draw_roof_fittings, draw_side_windows, draw_windscreen
 from vae_core.training.cars.params import CarParams
 from vae_core.training.cars.population import draw_params
 from vae_core.training.cars.raster import Canvas
 from vae_core.training.cars.scene import backdrop, cast_shadow
 from vae_core.training.cars.shade import Light
+from vae_core.training.cars.skin import PLASTIC
 from vae_core.training.cars.wheels import draw_arch, far_wheels, near_wheels
 
 MAX_KEY = 2**64 - 1
 MIN_SIZE, MAX_SIZE = 16, 1024
+_ROOF_PAINTS = {"black": (0.06, 0.06, 0.065), "white": (0.88, 0.89, 0.90)}
 
 
 def draw_car(seed: int, index: int, size: int = 128) -> tuple[NDArray[np.uint8], CarParams]:
@@ -56,25 +58,38 @@ def render(params: CarParams, size: int) -> NDArray[np.uint8]:
     light = Light(params, camera)
     colour = (params.paint_red, params.paint_green, params.paint_blue)
     paint = partial(light.paint, base=colour, gloss=params.gloss)
-    top = paint if params.roof_style == "body" else partial(light.paint, base=(0.06, 0.06, 0.065), gloss=params.gloss)
+    top = partial(light.paint, base=_ROOF_PAINTS.get(params.roof_style, colour), gloss=params.gloss)
     draw_underside(canvas, body)
     for wheel in (*far_wheels(body), *near_wheels(body)):
         wheel.draw_tread(canvas)
     canvas.grid(shell, paint, _axis_inside(shell, params))
+    canvas.grid(deck, paint)
+    canvas.grid(cabin, paint, _axis_inside(cabin, params))
+    canvas.grid(roof, top)
+    # the facets of the sheets vanish here, before anything with an edge is drawn on them
+    canvas.soften(0.9 * supersample / 3)
     draw_flank(canvas, body, colour)
     draw_face(canvas, body)
-    canvas.grid(deck, paint)
     draw_bonnet_gap(canvas, body, colour)
-    canvas.grid(cabin, paint, _axis_inside(cabin, params))
     draw_windscreen(canvas, body, light)
     draw_side_windows(canvas, body, light)
-    canvas.grid(roof, top)
     draw_roof_fittings(canvas, body, colour)
     for wheel in near_wheels(body):
         draw_arch(canvas, body, wheel, PLASTIC if params.cladding else None)
         wheel.draw_face(canvas)
     draw_mirrors(canvas, body, light, colour)
-    return np.asarray(canvas.image.resize((size, size), Image.Resampling.BOX))
+    return _photographed(canvas.image, params, size)
+
+
+def _photographed(drawn: Image.Image, params: CarParams, size: int) -> NDArray[np.uint8]:
+    """The drawing reduced to its size, through a lens that may be soft, turned over if it is mirrored."""
+    image = drawn.resize((size, size), Image.Resampling.BOX)
+    radius = params.softness_px * size / 128
+    if radius > 0.1:
+        image = image.filter(ImageFilter.GaussianBlur(radius))
+    if params.mirrored:
+        image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    return np.asarray(image)
 
 
 def _axis_inside(grid: Points, params: CarParams) -> Points:

@@ -6,8 +6,7 @@ import numpy as np
 
 from vae_core.training.cars.body import Body
 from vae_core.training.cars.raster import Canvas, between_points, darker
-
-PLASTIC = (0.13, 0.13, 0.14)
+from vae_core.training.cars.skin import PLASTIC
 
 
 def draw_flank(canvas: Canvas, body: Body, colour: tuple[float, float, float]) -> None:
@@ -27,11 +26,14 @@ def draw_underside(canvas: Canvas, body: Body) -> None:
 
 
 def draw_bonnet_gap(canvas: Canvas, body: Body, colour: tuple[float, float, float]) -> None:
-    """The gaps between the bonnet and the wings."""
+    """The gaps between the bonnet and the wings, and before it."""
     gap = darker(colour, 0.35)
     edge = body.bonnet_edge(0.88)
     for side in (-1.0, 1.0):
         canvas.line(edge * np.array([1.0, side, 1.0]), gap, 0.010, 0.6)
+    s = np.linspace(-1.0, 1.0, 15) * body.half_width * 0.80
+    height = body.params.nose_z_m - 0.022 - 0.02 * (s / body.half_width) ** 2
+    canvas.line(body.skin(s, height), gap, 0.013, 0.7)
 
 
 def _draw_sill(canvas: Canvas, body: Body) -> None:
@@ -54,7 +56,7 @@ def _draw_doors(canvas: Canvas, body: Body, colour: tuple[float, float, float]) 
     params = body.params
     radius = params.wheel_diameter_m / 2
     ends = np.array([params.cowl_frac, params.glass_rear_frac]) * params.length_m
-    shift = 0.0 if params.family in ("hatchback", "saloon") else -0.03
+    shift = -0.03 if params.family in ("suv", "van", "crossover") else 0.09 if params.family == "coupe" else 0.0
     pillar = float(ends.mean() + shift * (ends[1] - ends[0]))
     front = params.front_overhang_m + radius * 1.5
     rear = body.rear_axle_x - radius * 0.9

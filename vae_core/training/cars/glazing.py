@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 
 from vae_core.training.cars.body import Body
@@ -10,6 +12,10 @@ from vae_core.training.cars.raster import Canvas, Faces, between_points, darker,
 from vae_core.training.cars.shade import Light
 
 _TRIM = (0.05, 0.05, 0.055)
+_LIGHT = (0.80, 0.83, 0.86)
+# where the rearmost pane of a family ends, below and above, as f of `Body.cabin_side`
+_REAR_ENDS = {"hatchback": (0.80, 0.62), "tall": (0.90, 0.84), "saloon": (0.66, 0.66), "coupe": (0.70, 0.50),
+              "crossover": (0.84, 0.76), "suv": (0.92, 0.90), "van": (0.92, 0.90)}  # fmt: skip
 
 
 def draw_windscreen(canvas: Canvas, body: Body, light: Light) -> None:
@@ -39,12 +45,16 @@ def _draw_cabin(canvas: Canvas, body: Body) -> None:
     """Head rests, mirror and steering wheel as dim shapes behind the windscreen."""
     clear = 1.0 - body.params.glass_tint
     angle = np.linspace(0, 2 * np.pi, 14)
+    back = rounded(np.array([[-0.46, 0.42], [0.30, 0.42], [0.24, 0.74], [-0.42, 0.74]]), 0.2, 1)
+    canvas.polygon(body.cabin_front(back[:, 0], back[:, 1]), _LIGHT, 0.42 * clear * clear)
     for g in (-0.45, 0.45):
         canvas.polygon(
             body.cabin_front(g + 0.13 * np.cos(angle), 0.44 + 0.16 * np.sin(angle)), _TRIM, 0.15 + 0.5 * clear
         )
         seat = rounded(np.array([[g - 0.24, 0.06], [g + 0.24, 0.06], [g + 0.2, 0.36], [g - 0.2, 0.36]]))
         canvas.polygon(body.cabin_front(seat[:, 0], seat[:, 1]), _TRIM, 0.12 + 0.45 * clear)
+    wheel = np.stack([0.47 + 0.17 * np.cos(angle), 0.12 + 0.16 * np.sin(angle)], axis=-1)
+    canvas.line(body.cabin_front(wheel[:, 0], wheel[:, 1]), _TRIM, 0.022, 0.3 + 0.4 * clear)
     mirror = np.array([[-0.09, 0.80], [0.09, 0.80], [0.09, 0.88], [-0.09, 0.88]])
     canvas.polygon(body.cabin_front(mirror[:, 0], mirror[:, 1]), _TRIM, 0.8)
 
@@ -52,9 +62,10 @@ def _draw_cabin(canvas: Canvas, body: Body) -> None:
 def _panes(body: Body) -> list[Points]:
     """Panes of the near side as quadrilaterals (f, w): lower front, lower rear, upper rear, upper front."""
     family = body.params.family
-    ends = {"hatchback": (0.80, 0.62), "saloon": (0.66, 0.66), "suv": (0.90, 0.88), "van": (0.92, 0.90)}[family]
-    pillar = 0.0 if family in ("hatchback", "saloon") else -0.06
-    rear_door = 0.52 if family in ("suv", "van") else None
+    ends = _REAR_ENDS[family]
+    long = family in ("suv", "van", "crossover")
+    pillar = -0.06 if long else 0.18 if family == "coupe" else 0.0
+    rear_door = 0.52 if long else None
     panes = [np.array([[-0.86, 0.06], [pillar - 0.03, 0.06], [pillar - 0.035, 0.88], [-0.82, 0.88]])]
     if rear_door is None:
         panes.append(np.array([[pillar + 0.03, 0.06], [ends[0], 0.09], [ends[1], 0.86], [pillar + 0.025, 0.88]]))
@@ -78,7 +89,9 @@ def draw_side_windows(canvas: Canvas, body: Body, light: Light) -> None:
     )
     outline = between_points(rounded(frame, 0.07, 2), 0.12)
     canvas.polygon(body.cabin_side(outline[:, 0], outline[:, 1]), _TRIM)
-    if params.chrome > 0.6:
+    if not params.dark_pillars:
+        _draw_pillars(canvas, body, panes)
+    if params.chrome_belt:
         f = np.linspace(-0.88, end[1, 0], 14)
         canvas.line(body.cabin_side(f, np.full(14, 0.015)), (0.75, 0.76, 0.78), 0.02)
     inside = 0.035 + 0.30 * (1.0 - params.glass_tint)
@@ -95,17 +108,43 @@ def draw_side_windows(canvas: Canvas, body: Body, light: Light) -> None:
         v = np.linspace(0, 1, 8)[None, :, None]
         patch = (1 - u) * ((1 - v) * pane[0] + v * pane[1]) + u * ((1 - v) * pane[3] + v * pane[2])
         canvas.grid(body.cabin_side(patch[..., 0], patch[..., 1]), shade, centre)
-        _draw_headrest(canvas, body, pane)
+        _draw_beyond(canvas, body, pane)
+        _draw_streak(canvas, body, pane)
 
 
-def _draw_headrest(canvas: Canvas, body: Body, pane: Points) -> None:
-    """A seat back seen through the pane."""
-    middle = 0.4 * pane[0, 0] + 0.6 * pane[1, 0]
+def _draw_pillars(canvas: Canvas, body: Body, panes: list[Points]) -> None:
+    """The pillars between the panes in the colour of the body instead of black."""
+    params = body.params
+    colour = darker((params.paint_red, params.paint_green, params.paint_blue), 0.72)
+    for front, rear in itertools.pairwise(panes):
+        pillar = np.array([front[1], rear[0], rear[3], front[2]])
+        pillar[:, 0] += np.array([0.014, -0.014, -0.014, 0.014])
+        pillar[:, 1] += np.array([-0.04, -0.04, 0.05, 0.05])
+        canvas.polygon(body.cabin_side(pillar[:, 0], pillar[:, 1]), colour)
+
+
+def _draw_streak(canvas: Canvas, body: Body, pane: Points) -> None:
+    """A slanting band of the sky that the pane mirrors."""
+    left, right = float(pane[0, 0]), float(pane[1, 0])
+    wide = right - left
+    start = 0.15 + 0.5 * body.params.wheel_turn
+    band = np.array([[start - 0.10, 0.08], [start + 0.12, 0.08], [start + 0.34, 0.86], [start + 0.06, 0.86]])
+    band[:, 0] = left + wide * np.clip(band[:, 0], 0.03, 0.94)
+    canvas.polygon(body.cabin_side(band[:, 0], band[:, 1]), _LIGHT, 0.16 * body.params.glass_glare)
+
+
+def _draw_beyond(canvas: Canvas, body: Body, pane: Points) -> None:
+    """What shows through the pane: the bright window of the far side, and before it a seat with its head rest."""
+    clear = 1.0 - body.params.glass_tint
+    middle = pane.mean(axis=0)
+    far = middle + (pane - middle) * np.array([0.62, 0.60]) + np.array([-0.05, -0.04])
+    canvas.polygon(body.cabin_side(far[:, 0], far[:, 1]), _LIGHT, 0.6 * clear * clear)
+    place = 0.4 * pane[0, 0] + 0.6 * pane[1, 0]
     width = 0.16 * (pane[1, 0] - pane[0, 0])
     seat = rounded(
-        np.array([[middle - width, 0.08], [middle + width * 1.2, 0.08], [middle + width * 1.5, 0.6], [middle, 0.62]])
+        np.array([[place - width, 0.08], [place + width * 1.2, 0.08], [place + width * 1.5, 0.6], [place, 0.62]])
     )
-    canvas.polygon(body.cabin_side(seat[:, 0], seat[:, 1]), _TRIM, 0.12 + 0.5 * (1.0 - body.params.glass_tint))
+    canvas.polygon(body.cabin_side(seat[:, 0], seat[:, 1]), _TRIM, 0.12 + 0.6 * clear)
 
 
 def draw_mirrors(canvas: Canvas, body: Body, light: Light, colour: tuple[float, float, float]) -> None:

@@ -2,151 +2,64 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 
+from vae_core.training.cars.families import FAMILIES, PAINTS, RUGGED, Family
 from vae_core.training.cars.params import CarParams
-
-
-class Family(NamedTuple):
-    """Share of a body family and its (low, high) of each dimension; fields as in `CarParams`."""
-
-    weight: float
-    length_m: tuple[float, float]
-    width_m: tuple[float, float]
-    height_m: tuple[float, float]
-    wheel_diameter_m: tuple[float, float]
-    clearance_m: tuple[float, float]
-    nose_z_m: tuple[float, float]
-    cowl_z_m: tuple[float, float]
-    cowl_frac: tuple[float, float]
-    roof_front_frac: tuple[float, float]
-    roof_rear_frac: tuple[float, float]
-    glass_rear_frac: tuple[float, float]
-    belt_rise_m: tuple[float, float]
-    plan_power: tuple[float, float]
-    tumblehome_m: tuple[float, float]
-
-
-FAMILIES: dict[str, Family] = {
-    "hatchback": Family(
-        0.32,
-        (3.5, 4.1),
-        (1.60, 1.78),
-        (1.45, 1.57),
-        (0.58, 0.65),
-        (0.16, 0.19),
-        (0.74, 0.83),
-        (0.95, 1.03),
-        (0.22, 0.26),
-        (0.39, 0.44),
-        (0.84, 0.90),
-        (0.955, 0.98),
-        (0.03, 0.12),
-        (4.8, 6.6),
-        (0.10, 0.17),
-    ),
-    "saloon": Family(
-        0.28,
-        (4.0, 4.7),
-        (1.68, 1.84),
-        (1.42, 1.52),
-        (0.60, 0.68),
-        (0.15, 0.18),
-        (0.71, 0.80),
-        (0.93, 1.00),
-        (0.25, 0.28),
-        (0.405, 0.44),
-        (0.68, 0.74),
-        (0.835, 0.875),
-        (0.03, 0.10),
-        (4.8, 6.6),
-        (0.11, 0.18),
-    ),
-    "suv": Family(
-        0.26,
-        (3.9, 4.7),
-        (1.74, 1.90),
-        (1.60, 1.82),
-        (0.66, 0.72),
-        (0.20, 0.25),
-        (0.92, 1.03),
-        (1.08, 1.17),
-        (0.23, 0.28),
-        (0.385, 0.43),
-        (0.87, 0.93),
-        (0.965, 0.985),
-        (0.02, 0.10),
-        (6.0, 9.0),
-        (0.07, 0.13),
-    ),
-    "van": Family(
-        0.14,
-        (3.5, 4.5),
-        (1.55, 1.78),
-        (1.62, 1.84),
-        (0.58, 0.65),
-        (0.16, 0.19),
-        (0.80, 0.92),
-        (1.00, 1.10),
-        (0.17, 0.21),
-        (0.32, 0.37),
-        (0.92, 0.955),
-        (0.975, 0.99),
-        (0.01, 0.07),
-        (5.4, 8.0),
-        (0.05, 0.12),
-    ),
-}
 
 # (low, high) of what every family draws alike
 SHARED: dict[str, tuple[float, float]] = {
     "wheelbase_frac": (0.605, 0.645),
-    "roof_drop_m": (0.02, 0.09),
+    "bumper_m": (0.0, 0.07),
+    "flare_m": (0.0, 0.035),
+    "shoulder_frac": (0.66, 0.84),
     "crease": (0.2, 1.0),
     "bonnet_crown_m": (0.03, 0.07),
     "gloss": (0.45, 1.0),
-    "glass_tint": (0.15, 1.0),
-    "glass_glare": (0.25, 1.0),
-    "lamp_width_m": (0.40, 0.60),
-    "lamp_height_m": (0.14, 0.20),
-    "grille_width_frac": (0.42, 0.60),
-    "grille_height_m": (0.10, 0.20),
-    "intake_height_m": (0.11, 0.21),
+    "glass_tint": (0.1, 1.0),
+    "glass_glare": (0.2, 1.0),
+    "lamp_width_m": (0.36, 0.58),
+    "lamp_height_m": (0.12, 0.20),
+    "lamp_dark": (0.0, 1.0),
+    "grille_width_frac": (0.40, 0.62),
+    "grille_height_m": (0.09, 0.20),
+    "intake_height_m": (0.11, 0.22),
     "chrome": (0.0, 1.0),
-    "wheel_grey": (0.50, 0.92),
-    "rim_frac": (0.66, 0.74),
-    "steer_deg": (-4.0, 9.0),
-    "yaw_deg": (27.0, 57.0),
-    "camera_distance_m": (5.5, 10.0),
-    "camera_height_m": (1.05, 1.80),
-    "squash": (0.66, 0.97),
-    "margin_frac": (0.015, 0.07),
+    "wheel_turn": (0.0, 1.0),
+    "wheel_grey": (0.45, 0.95),
+    "wheel_dark": (0.3, 1.0),
+    "rim_frac": (0.64, 0.77),
+    "steer_deg": (-4.0, 16.0),
+    "yaw_deg": (24.0, 60.0),
+    "camera_distance_m": (4.8, 10.0),
+    "camera_height_m": (1.0, 2.1),
     "shift_x": (-0.6, 0.6),
-    "shift_y": (-0.5, 0.7),
-    "light_azimuth_deg": (-60.0, 60.0),
-    "light_elevation_deg": (38.0, 72.0),
-    "exposure": (0.90, 1.08),
-    "contrast": (0.85, 1.15),
-    "shadow": (0.45, 0.95),
+    "shift_y": (-0.6, 0.7),
+    "light_azimuth_deg": (-70.0, 70.0),
+    "light_elevation_deg": (34.0, 75.0),
+    "horizon": (0.1, 1.0),
+    "contrast": (0.85, 1.2),
+    "warmth": (-1.0, 1.0),
+    "shadow": (0.3, 0.97),
+    "shadow_reach": (0.0, 1.0),
+    "background_level": (0.90, 1.0),
+    "background_hue": (0.0, 1.0),
+    "horizon_y": (0.30, 0.62),
 }
 
-# share and base colour; roughly the yearly surveys of the paint makers, with more of what sells in India
-PAINTS: dict[str, tuple[float, tuple[int, int, int]]] = {
-    "white": (0.24, (226, 228, 230)),
-    "silver": (0.15, (166, 170, 175)),
-    "grey": (0.13, (88, 92, 98)),
-    "black": (0.10, (24, 25, 28)),
-    "red": (0.13, (178, 22, 28)),
-    "blue": (0.08, (26, 64, 146)),
-    "light blue": (0.04, (104, 148, 196)),
-    "brown": (0.04, (92, 68, 54)),
-    "beige": (0.04, (176, 162, 138)),
-    "orange": (0.025, (206, 100, 34)),
-    "maroon": (0.015, (98, 18, 30)),
-    "green": (0.01, (62, 96, 74)),
+# (low, high) of what is not drawn evenly, and the power of the even number that gives it: above 1 favours the low end
+SKEWED: dict[str, tuple[float, float, float]] = {
+    "squash": (0.48, 0.98, 1.3),
+    "margin_frac": (-0.02, 0.19, 1.15),
+    "softness_px": (0.0, 0.6, 2.2),
+    "floor_mirror": (0.0, 0.22, 3.0),
 }
+
+BACKGROUNDS = {"white": 0.64, "grey": 0.09, "floor": 0.10, "tint": 0.05, "room": 0.04, "outdoor": 0.05, "dark": 0.03}
+
+MIRRORED_SHARE = 0.05
+"""Share of cars with the front at the right. Such sets of photographs are nearly all turned one way, and cars of the
+other way cost a model of few dimensions as much as all else together."""
 
 
 def pick(rng: np.random.Generator, shares: dict[str, float]) -> str:
@@ -156,9 +69,16 @@ def pick(rng: np.random.Generator, shares: dict[str, float]) -> str:
     return names[min(int(np.searchsorted(edges, rng.random() * edges[-1], side="right")), len(names) - 1)]
 
 
-def between(rng: np.random.Generator, limits: tuple[float, float]) -> float:
-    """Uniform within the limits, rounded so that a table of parameters stays readable and reproduces the drawing."""
-    return round(float(limits[0] + (limits[1] - limits[0]) * rng.random()), 4)
+def between(rng: np.random.Generator, limits: tuple[float, float], power: float = 1.0) -> float:
+    """Within the limits, evenly unless power says otherwise; rounded so that a table of parameters stays readable and
+    reproduces the drawing."""
+    share = rng.random() ** power
+    return round(float(limits[0] + (limits[1] - limits[0]) * share), 4)
+
+
+def around(rng: np.random.Generator, middle: float, spread: float) -> float:
+    """Within spread of the middle and most often near it: the mean of three even numbers."""
+    return round(float(middle + spread * (rng.random(3).sum() * 2.0 / 3.0 - 1.0)), 4)
 
 
 def draw_params(seed: int, index: int) -> CarParams:
@@ -171,34 +91,40 @@ def draw_params(seed: int, index: int) -> CarParams:
     limits = FAMILIES[family]
     dimensions = {name: between(rng, getattr(limits, name)) for name in Family._fields[1:]}
     shared = {name: between(rng, interval) for name, interval in SHARED.items()}
+    skewed = {name: between(rng, (low, high), power) for name, (low, high, power) in SKEWED.items()}
     paint = pick(rng, {name: share for name, (share, _) in PAINTS.items()})
     red, green, blue = _tinted(rng, PAINTS[paint][1])
-    rugged = family == "suv"
+    rugged = family in RUGGED
     return CarParams(
         seed=seed, index=index, family=family, paint=paint, paint_red=red, paint_green=green, paint_blue=blue,
-        front_overhang_m=round(between(rng, (0.185, 0.205)) * dimensions["length_m"], 4),
-        roof_style=pick(rng, {"body": 0.90, "black": 0.10}),
-        cladding=between(rng, (0.10, 0.22)) * (rng.random() < (0.7 if rugged else 0.12)),
-        rails=bool(rng.random() < (0.75 if rugged else 0.25 if family == "van" else 0.05)),
+        front_overhang_m=round(between(rng, (0.175, 0.205)) * dimensions["length_m"], 4),
+        metallic=0.15 if paint == "white" and rng.random() < 0.7 else between(rng, (0.1, 1.0)),
+        roof_style=pick(rng, {"body": 0.87, "black": 0.10, "white": 0.03}),
+        cladding=between(rng, (0.08, 0.22)) * (rng.random() < (0.7 if rugged else 0.12)),
+        rails=bool(rng.random() < (0.75 if rugged else 0.25 if family in ("van", "tall") else 0.04)),
         aerial=bool(rng.random() < 0.4),
-        rear_spoiler=bool(family == "hatchback" and rng.random() < 0.4),
-        lamp_style=pick(rng, {"almond": 0.4, "swept": 0.35, "square": 0.17, "round": 0.08}),
-        grille_style=pick(rng, {"bars": 0.3, "mesh": 0.25, "slats": 0.15, "slot": 0.2, "body": 0.1}),
-        intake_style=pick(rng, {"plain": 0.45, "smile": 0.3, "frame": 0.25}),
-        grille_shape=pick(rng, {"trapezoid": 0.45, "hexagon": 0.35, "band": 0.2}),
+        rear_spoiler=bool(family in ("hatchback", "crossover") and rng.random() < 0.4),
+        dark_pillars=bool(rng.random() < 0.6), chrome_belt=bool(rng.random() < 0.25),
+        lamp_style=pick(rng, {"almond": 0.36, "swept": 0.40, "square": 0.17, "round": 0.07}),
+        day_lights=pick(rng, {"none": 0.55, "below": 0.25, "above": 0.2}),
+        grille_style=pick(rng, {"bars": 0.3, "mesh": 0.27, "slats": 0.15, "slot": 0.18, "body": 0.1}),
+        grille_shape=pick(rng, {"trapezoid": 0.35, "hexagon": 0.30, "band": 0.2, "tall": 0.15}),
+        badge=pick(rng, {"round": 0.4, "oval": 0.3, "wings": 0.2, "none": 0.1}),
+        intake_style=pick(rng, {"plain": 0.35, "smile": 0.25, "frame": 0.22, "split": 0.18}),
         indicators=bool(rng.random() < 0.3),
-        fog_lamps=bool(rng.random() < 0.7), skid_plate=bool(rng.random() < (0.6 if rugged else 0.05)),
-        plate=pick(rng, {"none": 0.35, "white": 0.4, "dark": 0.25}),
-        wheel_style=pick(rng, {"five": 0.35, "twin": 0.25, "many": 0.2, "mesh": 0.1, "cover": 0.1}),
+        fog_lamps=bool(rng.random() < 0.75), skid_plate=bool(rng.random() < (0.6 if rugged else 0.05)),
+        plate=pick(rng, {"none": 0.35, "white": 0.33, "dark": 0.22, "silver": 0.10}),
+        wheel_style=pick(rng, {"five": 0.32, "twin": 0.27, "many": 0.2, "mesh": 0.1, "cover": 0.11}),
         wheel_spokes=int(rng.integers(5, 8)),
-        background=pick(rng, {"white": 0.78, "grey": 0.08, "floor": 0.1, "tint": 0.04}),
-        background_level=between(rng, (0.93, 1.0)),
-        **dimensions, **shared,
+        mirrored=bool(rng.random() < MIRRORED_SHARE),
+        roll_deg=around(rng, 0.0, 4.0), exposure=around(rng, 1.0, 0.16),
+        background=pick(rng, BACKGROUNDS),
+        **dimensions, **shared, **skewed,
     )  # fmt: skip
 
 
 def _tinted(rng: np.random.Generator, base: tuple[int, int, int]) -> tuple[float, float, float]:
     """The base colour with a small change of lightness and of each channel, as 0 to 1."""
-    lightness = 1.0 + 0.24 * (rng.random() - 0.5)
-    channels = [min(max(value / 255.0 * lightness + 0.03 * (rng.random() - 0.5), 0.02), 0.96) for value in base]
+    lightness = 1.0 + 0.30 * (rng.random() - 0.5)
+    channels = [min(max(value / 255.0 * lightness + 0.04 * (rng.random() - 0.5), 0.02), 0.96) for value in base]
     return round(channels[0], 4), round(channels[1], 4), round(channels[2], 4)

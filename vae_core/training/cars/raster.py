@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFilter
 
 from vae_core.training.cars.camera import Camera, Points
 
@@ -30,6 +30,11 @@ class Canvas:
         self.image = background
         self.camera = camera
         self._draw = ImageDraw.Draw(background, "RGBA")
+
+    def soften(self, radius: float) -> None:
+        """Blur all that is drawn so far by a box of that radius."""
+        self.image = self.image.filter(ImageFilter.BoxBlur(radius))
+        self._draw = ImageDraw.Draw(self.image, "RGBA")
 
     def polygon(self, points: Points, colour: tuple[float, float, float], alpha: float = 1.0) -> None:
         """Fill the projection of a closed line (N, 3) in metres; colour and alpha are 0 to 1."""

@@ -1,4 +1,4 @@
-"""Light on paint and glass: a lamp, a bright ceiling, a white floor and what they look like in a glossy surface."""
+"""Light on paint and glass: a lamp, a bright ceiling, a dark horizon and the floor, and how gloss mirrors them."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from vae_core.training.cars.params import CarParams
 from vae_core.training.cars.raster import Colours, Faces
 
 
-def _step(low: float, high: float, value: Points) -> Points:
+def smooth_step(low: float, high: float, value: Points) -> Points:
     """0 below low, 1 above high, smooth between."""
     share = np.clip((value - low) / (high - low), 0.0, 1.0)
     return np.asarray(share * share * (3.0 - 2.0 * share))
 
 
 class Light:
-    """The studio of one photograph."""
+    """The light of one photograph."""
 
     def __init__(self, params: CarParams, camera: Camera) -> None:
         self.params = params
@@ -25,6 +25,8 @@ class Light:
         elevation = np.radians(params.light_elevation_deg)
         flat = np.cos(elevation)
         self.to_lamp = np.array([np.cos(azimuth) * flat, np.sin(azimuth) * flat, np.sin(elevation)])
+        # the light's tint: what is bluish in the shade is yellowish in the sun
+        self._tint = np.array([1.0 + 0.05 * params.warmth, 1.0, 1.0 - 0.06 * params.warmth])
 
     def _view(self, faces: Faces) -> tuple[Points, Points, Points]:
         """Unit vectors to the camera, their cosine to the normal, and the mirrored directions."""
@@ -33,37 +35,47 @@ class Light:
         cosine = np.clip((view * faces.normals).sum(axis=-1), 0.0, 1.0)
         return view, cosine, 2.0 * cosine[:, None] * faces.normals - view
 
-    @staticmethod
-    def surroundings(direction: Points, height: Points) -> Points:
-        """Brightness (N,) seen in these directions: soft boxes above, a dim horizon, a floor dark near the car."""
+    def surroundings(self, direction: Points, height: Points) -> Points:
+        """Brightness (N,) seen in these directions: soft boxes above, a dark horizon, a floor dark near the car."""
         z = direction[:, 2]
-        ceiling = 0.25 + 0.75 * _step(0.08, 0.55, z)
-        boxes = 1.5 * _step(0.35, 0.6, np.cos(3.0 * np.arctan2(direction[:, 1], -direction[:, 0]))) * _step(0.0, 0.3, z)
-        floor = 0.22 + 0.48 * _step(0.0, 0.5, -z) * _step(0.1, 0.8, height)
-        return np.asarray(np.where(z > 0, ceiling + boxes, floor))
+        ceiling = 0.40 + 0.60 * smooth_step(0.10, 0.50, z)
+        boxes = (
+            1.3
+            * smooth_step(0.3, 0.7, np.cos(3.0 * np.arctan2(direction[:, 1], -direction[:, 0])))
+            * smooth_step(0.05, 0.35, z)
+        )
+        floor = 0.16 + 0.60 * smooth_step(0.0, 0.5, -z) * smooth_step(0.1, 0.8, height)
+        skyline = 1.0 - 0.75 * self.params.horizon * np.exp(-(((z - 0.03) / 0.11) ** 2))
+        share = smooth_step(-0.05, 0.05, z)
+        return np.asarray(((ceiling + boxes) * share + floor * (1.0 - share)) * skyline)
 
     def paint(self, faces: Faces, base: tuple[float, float, float], gloss: float) -> Colours:
         """Colours (N, 3) of a painted surface: diffuse and flakes under a clear coat (Schlick's Fresnel term)."""
         view, cosine, mirrored = self._view(faces)
+        params = self.params
         up = faces.normals[:, 2]
         lamp = np.clip(faces.normals @ self.to_lamp, 0.0, 1.0)
         halfway = view + self.to_lamp
         halfway /= np.linalg.norm(halfway, axis=-1, keepdims=True)
         shine = np.clip((faces.normals * halfway).sum(axis=-1), 0.0, 1.0)
-        low = _step(0.05, 0.75, faces.centres[:, 2])
-        diffuse = (0.30 + 0.20 * up + 0.52 * lamp * self.params.contrast) * (0.66 + 0.34 * low) + 0.12
-        flakes = 0.35 * gloss * shine**10
-        fresnel = (0.05 + 0.45 * (1.0 - cosine) ** 5) * gloss
-        sheen = fresnel * self.surroundings(mirrored, faces.centres[:, 2]) + 0.35 * gloss * shine**45
-        colour = np.array(base) * (diffuse + flakes)[:, None] * 1.12 + sheen[:, None]
-        return np.asarray(_rolled(colour * self.params.exposure))
+        height = faces.centres[:, 2]
+        low = smooth_step(0.0, 0.70, height)
+        diffuse = (0.26 + 0.24 * up + 0.56 * lamp * params.contrast) * (0.55 + 0.45 * low) + 0.10
+        # flakes shine where the surface faces the eye or the lamp, and leave the rest darker than plain paint
+        flakes = params.metallic * (0.55 * shine**9 + 0.20 * cosine**3 - 0.18)
+        scene = self.surroundings(mirrored, height)
+        fresnel = (0.07 + 0.50 * (1.0 - cosine) ** 4) * gloss
+        sheen = fresnel * scene + 0.40 * gloss * shine**50
+        matter = np.array(base) * (np.maximum(diffuse + flakes, 0.05) * (1.0 + 0.22 * (scene - 0.6)))[:, None] * 1.14
+        colour = (matter + sheen[:, None]) * self._tint
+        return np.asarray(_rolled(colour * params.exposure))
 
     def glass(self, faces: Faces, inside: float) -> Colours:
         """Colours (N, 3) of glazing over a cabin of brightness `inside`: bluish, mirroring more at a flat angle."""
         _, cosine, mirrored = self._view(faces)
-        fresnel = 0.06 + 0.8 * (1.0 - cosine) ** 3.5
+        fresnel = 0.06 + 0.85 * (1.0 - cosine) ** 3.2
         glare = self.params.glass_glare * fresnel * self.surroundings(mirrored, faces.centres[:, 2] + 1.0)
-        tint = np.array([0.92, 1.0, 1.06])
+        tint = np.array([0.92, 1.0, 1.06]) * self._tint
         return np.asarray(_rolled((inside + glare[:, None]) * tint))
 
 

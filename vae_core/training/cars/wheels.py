@@ -40,28 +40,36 @@ class Wheel:
             canvas.polygon(self.circle(self.radius, float(depth)), darker(_TYRE, shade * 0.7))
 
     def draw_face(self, canvas: Canvas) -> None:
-        """The side of the tyre, then the rim."""
-        canvas.polygon(self.circle(self.radius * 0.985, 0.0), darker(_TYRE, 1.0))
-        canvas.polygon(self.circle(self.radius * 0.9, 0.0), darker(_TYRE, 1.35))
+        """The side of the tyre with the light on its shoulder, then the rim."""
+        canvas.polygon(self.circle(self.radius * 0.985), _TYRE)
+        canvas.polygon(self.circle(self.radius * 0.93), darker(_TYRE, 1.55))
+        canvas.polygon(self.circle(self.radius * 0.86), darker(_TYRE, 1.0))
         self._draw_rim(canvas)
 
     def _draw_rim(self, canvas: Canvas) -> None:
-        """The rim: a bright ring, the dark well with the brake in it, spokes and hub."""
-        p = self.params
-        rim = self.radius * p.rim_frac
-        grey = p.wheel_grey
+        """The rim: a bright lip, the dark well with the brake in it, spokes and hub."""
+        params = self.params
+        rim = self.radius * params.rim_frac
+        grey = params.wheel_grey
         metal = (grey, grey, grey * 1.01)
-        canvas.polygon(self.circle(rim), darker(metal, 0.95))
-        canvas.polygon(self.circle(rim * 0.90, 0.015), (0.10, 0.10, 0.11))
-        canvas.polygon(self.circle(rim * 0.55, 0.08), (0.24, 0.24, 0.25))
-        if p.wheel_style == "cover":
-            canvas.polygon(self.circle(rim * 0.9, 0.0), darker(metal, 0.85))
+        depth = 0.30 - 0.26 * params.wheel_dark
+        canvas.polygon(self.circle(rim), darker(metal, 0.62))
+        canvas.polygon(self.circle(rim * 0.97), darker(metal, 1.0))
+        canvas.polygon(self.circle(rim * 0.90, 0.015), (depth * 0.8, depth * 0.8, depth * 0.84))
+        # the lit lower wall of the barrel, and the brake disc deep in it
+        barrel = np.concatenate([np.linspace(1.1, 1.9, 9), np.linspace(1.9, 1.1, 9)]) * np.pi
+        inner = np.concatenate([np.full(9, 0.90), np.full(9, 0.74)]) * rim
+        canvas.polygon(self.at(barrel, inner, 0.02), darker(metal, 0.42), 0.8)
+        canvas.polygon(self.circle(rim * 0.60, 0.07, 24), (depth + 0.16, depth + 0.16, depth + 0.165))
+        canvas.polygon(self.circle(rim * 0.36, 0.07, 16), (depth * 0.6, depth * 0.6, depth * 0.6))
+        if params.wheel_style == "cover":
+            canvas.polygon(self.circle(rim * 0.9), darker(metal, 0.85))
             for angle in np.arange(8) * np.pi / 4:
                 canvas.polygon(self._hole(float(angle), rim), (0.14, 0.14, 0.15))
         else:
             self._draw_spokes(canvas, rim, metal)
-        canvas.polygon(self.circle(rim * 0.24, 0.0, 16), darker(metal, 0.92))
-        canvas.polygon(self.circle(rim * 0.12, 0.0, 12), darker(metal, 0.55))
+        canvas.polygon(self.circle(rim * 0.22, 0.0, 16), darker(metal, 0.92))
+        canvas.polygon(self.circle(rim * 0.12, 0.0, 12), darker(metal, 0.50))
 
     def _hole(self, angle: float, rim: float) -> Points:
         """A slot in a wheel cover."""
@@ -77,14 +85,16 @@ class Wheel:
             "many": (p.wheel_spokes + 5, 0.085, 0.0),
             "mesh": (8, 0.06, 0.14),
         }[p.wheel_style]
-        start = 0.3 + p.index % 7
+        start = 2 * np.pi * p.wheel_turn
         for spoke in range(count):
             angle = start + 2 * np.pi * spoke / count
             for offset in (-split, split) if split else (0.0,):
                 inner, outer = 0.17, 0.93
-                lit = 0.86 + 0.16 * float(np.sin(angle))
+                lit = 0.88 + 0.16 * float(np.sin(angle))
                 turn = angle + np.array([-2.2 * width, offset - width, offset + width, 2.2 * width])
                 radius = np.array([inner, outer, outer, inner]) * rim
+                # the flank of the spoke, in the shade, then its face
+                canvas.polygon(self.at(turn - 0.3 * width, radius, 0.025), darker(metal, 0.45))
                 canvas.polygon(self.at(turn, radius), darker(metal, lit))
 
 
