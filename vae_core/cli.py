@@ -7,12 +7,14 @@ import sys
 import click
 
 from vae_core.command_table import CommandTable, Entry
-from vae_core.errors import VaejobError
+from vae_core.errors import ExportDiffers, VaejobError
 
 COMMANDS = {
     "cars": Entry("Data", "cars", "Draw cars, with a table of their parameters."),
     "train": Entry("Model", "train", "Train a checkpoint on images."),
+    "import-seed": Entry("Model", "import_seed", "Make a checkpoint of the published weights."),
     "info": Entry("Model", "info", "Show what a checkpoint holds."),
+    "export": Entry("Model", "export", "Write a checkpoint as ONNX, .pt2 or TorchScript."),
 }
 
 
@@ -38,6 +40,8 @@ def main(args: list[str] | None = None) -> int:
     try:
         cli.main(arguments, prog_name="vaecore", standalone_mode=False)
         return 0
+    except ExportDiffers as error:
+        return _told(debug, str(error), 1)
     except VaejobError as error:
         return _told(debug, str(error), 2)
     except click.UsageError as error:

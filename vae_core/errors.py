@@ -121,3 +121,9 @@ class BatchTooLarge(PermanentError):
     """The device cannot hold this many images at once."""
 
     code: ClassVar[str] = "batch_too_large"
+
+
+class ExportDiffers(PermanentError):
+    """An exported file does not compute what the checkpoint does."""
+
+    code: ClassVar[str] = "export_differs"
