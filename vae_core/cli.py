@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 import click
@@ -11,6 +12,7 @@ from vae_core.errors import ExportDiffers, VaejobError
 
 COMMANDS = {
     "cars": Entry("Data", "cars", "Draw cars, with a table of their parameters."),
+    "prepare": Entry("Data", "prepare", "Make one data set of a folder, zip or bucket of pictures."),
     "train": Entry("Model", "train", "Train a checkpoint on images."),
     "import-seed": Entry("Model", "import_seed", "Make a checkpoint of the published weights."),
     "info": Entry("Model", "info", "Show what a checkpoint holds."),
@@ -38,7 +40,7 @@ def main(args: list[str] | None = None) -> int:
     arguments = sys.argv[1:] if args is None else args
     debug = "--debug" in arguments
     try:
-        cli.main(arguments, prog_name="vaecore", standalone_mode=False)
+        cli.main(arguments, prog_name="vaecore", standalone_mode=False, obj=os.environ)
         return 0
     except ExportDiffers as error:
         return _told(debug, str(error), 1)
@@ -50,7 +52,7 @@ def main(args: list[str] | None = None) -> int:
     except OSError as error:
         return _told(debug, f"cannot use {error.filename}: {error.strerror}", 2)
     except (click.Abort, KeyboardInterrupt):
-        return _told(debug, "interrupted; the same command goes on from the last saved state", 130)
+        return _told(debug, "interrupted; the same command goes on from what it saved, or begins again", 130)
     except Exception as error:  # noqa: BLE001 - told in one line; nothing is half written
         return _told(debug, f"unexpected {type(error).__name__}: {error}; `vaecore --debug ...` shows where", 1)
 

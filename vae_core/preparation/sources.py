@@ -1,34 +1,33 @@
-"""Where pictures come from: the files of a folder or of a zip, listed in a fixed order and read within limits."""
+"""Files that may be pictures, wherever they are, and those of a local folder."""
 
 from __future__ import annotations
 
 import os
-import stat
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple, Protocol
+
+import msgspec
 
 from vae_core.errors import BadImage, InvalidValue
 
 _JUNK_FOLDERS = frozenset({"__MACOSX"})
 _JUNK_NAMES = frozenset({"thumbs.db", "desktop.ini"})
-# Deflate is undone piece by piece; of the other methods Python undoes a whole block, however large, at once.
-_METHODS = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
-_ENCRYPTED = 0x1
 
 
 class Candidate(NamedTuple):
     """A file that may be a picture.
 
-    name: below the source, `/` between segments, printable: for people. place: how its source finds it.
+    name: below the source, `/` between segments, printable: for people.
+    key, tag: how its source finds it, and which version of it.
     """
 
     name: str
-    place: tuple[str, str] | int
+    key: str
+    tag: str = ""
 
 
-class Rejected(NamedTuple):
+class Rejected(msgspec.Struct, frozen=True, order=True):
     """A file that is not used. code: a stable word; message: one line for people."""
 
     name: str
@@ -37,7 +36,7 @@ class Rejected(NamedTuple):
 
 
 class Listing(NamedTuple):
-    """What a source holds. hidden: number of files left out as the litter of some system, such as `.DS_Store`."""
+    """What a source holds. hidden: how many files were passed over as some system's litter, such as `.DS_Store`."""
 
     found: list[Candidate]
     rejected: list[Rejected]
@@ -45,10 +44,10 @@ class Listing(NamedTuple):
 
 
 class PictureSource(Protocol):
-    """Files to look for pictures in."""
+    """Files to look for pictures in. `read` may be called by several threads at once."""
 
     def list(self) -> Listing:
-        """All files, by ascending name. Raises InvalidValue if the source as a whole cannot be read."""
+        """All files, by ascending name. Raises InvalidValue or a StoreError if they cannot be listed."""
 
     def read(self, candidate: Candidate) -> bytes:
         """The file's content. Raises BadImage, whose reason is the code to list it under."""
@@ -64,126 +63,63 @@ class FolderSource:
         self._root, self._max_bytes = root, max_bytes
 
     def list(self) -> Listing:
-        listing = Listing([], [], 0)
-        hidden = 0
-        for path in sorted(self._walk()):
-            name = _printable(path)
+        try:
+            with os.scandir(self._root):
+                pass
+        except OSError as error:
+            raise InvalidValue(f"{self._root}: the folder cannot be read: {error.strerror}") from error
+        found, rejected, hidden = [], [], 0
+        for path, refusal in sorted(self._walk("")):
+            name = printable(path)
             if is_hidden(name):
                 hidden += 1
-                continue
-            mode = os.lstat(self._root / path).st_mode
-            if stat.S_ISLNK(mode):
-                listing.rejected.append(Rejected(name, "link", "a symbolic link, which is not followed"))
-            elif stat.S_ISREG(mode):
-                listing.found.append(Candidate(name, (path, "")))
-        return listing._replace(hidden=hidden)
+            elif refusal:
+                rejected.append(Rejected(name, *refusal))
+            else:
+                found.append(Candidate(name, path))
+        return Listing(found, rejected, hidden)
 
-    def _walk(self) -> Iterator[str]:
-        """Paths below the root of all that is no folder, links to folders too."""
-
-        def refused(error: OSError) -> None:
-            raise InvalidValue(f"{error.filename}: the folder cannot be read: {error.strerror}; give yourself access")
-
-        for folder, folders, files in os.walk(self._root, onerror=refused):
-            for name in (*files, *(name for name in folders if os.path.islink(os.path.join(folder, name)))):  # noqa: PTH114, PTH118
-                yield os.path.relpath(os.path.join(folder, name), self._root)  # noqa: PTH118
+    def _walk(self, folder: str) -> Iterator[tuple[str, tuple[str, ...]]]:
+        """Path below the root of each file, and why it is not one to read, if so."""
+        try:
+            with os.scandir(self._root / folder) as scanned:
+                entries = list(scanned)
+        except OSError as error:
+            yield folder, ("unreadable", f"the folder cannot be read: {error.strerror}")
+            return
+        for entry in entries:
+            path = f"{folder}/{entry.name}" if folder else entry.name
+            if entry.is_symlink():
+                yield path, ("link", "a symbolic link, which is not followed")
+            elif entry.is_dir():
+                yield from self._walk(path)
+            elif entry.is_file():
+                yield path, ()
+            else:
+                yield path, ("special", "no regular file")
 
     def read(self, candidate: Candidate) -> bytes:
-        assert not isinstance(candidate.place, int)
         try:
-            with (self._root / candidate.place[0]).open("rb") as file:
-                data = file.read(self._max_bytes + 1)
+            with (self._root / candidate.key).open("rb") as file:
+                size = os.fstat(file.fileno()).st_size
+                if size > self._max_bytes:
+                    raise BadImage("too_large", f"{size:,} bytes; at most {self._max_bytes:,} are read of a file")
+                return file.read(size)
         except OSError as error:
             raise BadImage("unreadable", f"cannot be read: {error.strerror}") from error
-        if len(data) > self._max_bytes:
-            raise BadImage("too_large", f"over {self._max_bytes:,} bytes, which is all that is read of a file")
-        return data
 
     def close(self) -> None:
-        pass
-
-
-class ZipSource:
-    """The files in a zip archive. None of their names is ever used as a path. Raises InvalidValue if it is no zip."""
-
-    def __init__(self, path: Path, *, max_bytes: int) -> None:
-        self._path, self._max_bytes = path, max_bytes
-        try:
-            self._zip = zipfile.ZipFile(path)
-        except Exception as error:  # zipfile raises BadZipFile, OSError, ValueError, struct.error, ...: no zip to read
-            what = f"cannot be read as a zip: {error}"
-            raise InvalidValue(f"{path}: {what}; copy it again, or try `unzip -t` on it") from error
-
-    def list(self) -> Listing:
-        listing = Listing([], [], 0)
-        hidden = 0
-        seen: dict[str, int] = {}
-        entries = [(_entry_name(info), place, info) for place, info in enumerate(self._zip.infolist())]
-        for name, place, info in sorted(entries, key=lambda entry: entry[:2]):
-            if name.endswith("/"):
-                continue
-            if is_hidden(name):
-                hidden += 1
-                continue
-            seen[name] = seen.get(name, 0) + 1
-            label = name if seen[name] == 1 else f"{name} ({seen[name]})"
-            refusal = self._refusal(name, info)
-            if refusal is None:
-                listing.found.append(Candidate(label, place))
-            else:
-                listing.rejected.append(Rejected(label, *refusal))
-        return listing._replace(hidden=hidden)
-
-    def _refusal(self, name: str, info: zipfile.ZipInfo) -> tuple[str, str] | None:
-        if name.startswith("/") or ".." in name.split("/") or name[1:2] == ":":
-            return "unsafe_name", "its name leads out of the archive"
-        if stat.S_ISLNK(info.external_attr >> 16):
-            return "link", "a symbolic link, which is not followed"
-        if info.flag_bits & _ENCRYPTED:
-            return "encrypted", "encrypted; make the archive again without a password"
-        if info.compress_type not in _METHODS:
-            return "packed_otherwise", "neither stored nor deflated; make the archive again with one of the two"
-        if info.file_size > self._max_bytes:
-            return "too_large", f"{info.file_size:,} bytes unpacked; at most {self._max_bytes:,} are read of a file"
-        return None
-
-    def read(self, candidate: Candidate) -> bytes:
-        assert isinstance(candidate.place, int)
-        try:
-            with self._zip.open(self._zip.infolist()[candidate.place]) as file:
-                data = file.read(self._max_bytes + 1)
-        except Exception as error:  # as above, and zlib.error: this entry is damaged, the others may be whole
-            raise BadImage("damaged", f"damaged in the archive: {error}") from error
-        if len(data) > self._max_bytes:
-            raise BadImage("too_large", f"over {self._max_bytes:,} bytes unpacked, which is all that is read of a file")
-        return data
-
-    def close(self) -> None:
-        self._zip.close()
-
-
-def open_local(path: Path, *, max_bytes: int) -> FolderSource | ZipSource:
-    """The folder or zip at this path. max_bytes: of one file. Raises InvalidValue if it is neither."""
-    if path.is_dir():
-        return FolderSource(path, max_bytes=max_bytes)
-    if path.is_file():
-        return ZipSource(path, max_bytes=max_bytes)
-    raise InvalidValue(f"{path}: no such folder or file: give a folder of pictures or a zip")
+        """Nothing stays open between two reads."""
 
 
 def is_hidden(name: str) -> bool:
-    """Whether the file is litter: a part of its name begins with a dot, or it is one of Windows' or macOS' own."""
+    """Whether a file is litter: a part of its name begins with a dot, or it is one of Windows' or macOS' own."""
     parts = PurePosixPath(name).parts
-    return any((part.startswith(".") and part != "..") or part in _JUNK_FOLDERS for part in parts) or (
-        bool(parts) and parts[-1].lower() in _JUNK_NAMES
-    )
+    if any((part.startswith(".") and part != "..") or part in _JUNK_FOLDERS for part in parts):
+        return True
+    return bool(parts) and parts[-1].lower() in _JUNK_NAMES
 
 
-def _entry_name(info: zipfile.ZipInfo) -> str:
-    """The entry's name with the separators that it should have had: some archivers of Windows write backslashes."""
-    return _printable(info.filename.replace("\\", "/"))
-
-
-def _printable(path: str) -> str:
+def printable(path: str) -> str:
     """The path on one line, in letters that UTF-8 can hold: whatever else is in it becomes an escape."""
     return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in path)

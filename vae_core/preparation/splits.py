@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from typing import NamedTuple
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,14 +16,16 @@ TRAIN, VALIDATION, TEST = SPLITS = ("train", "validation", "test")
 _DIGITS = 13  # 52 bits: as many as a float holds without rounding, so that the last place is below 1
 
 
-class Shares(NamedTuple):
-    """The parts of all pictures, in [0, 1], that are kept from the training; it has the rest."""
+class Shares(msgspec.Struct, frozen=True):
+    """The parts of all pictures, in [0, 1], that are kept from the training; it has the rest.
+
+    Raises InvalidValue for a share out of its range, or for two that leave nothing to train on.
+    """
 
     validation: float = 0.1
     test: float = 0.1
 
-    def check(self) -> None:
-        """Raises InvalidValue for a share outside of [0, 1), or for two that leave nothing to train on."""
+    def __post_init__(self) -> None:
         check_float("--validation", self.validation, 0.0, 1.0)
         check_float("--test", self.test, 0.0, 1.0)
         if self.validation + self.test >= 1.0:

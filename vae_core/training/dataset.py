@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from vae_core.errors import BadImage, InvalidValue
 from vae_core.imaging.decoding import decode_fitted
-from vae_core.preparation.sources import Candidate, PictureSource, open_local
+from vae_core.preparation.opening import open_local
+from vae_core.preparation.sources import Candidate, PictureSource
 from vae_core.preparation.splits import SPLITS, Shares, content_hash, split_of
 
 Images = NDArray[np.uint8]

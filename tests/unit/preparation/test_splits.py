@@ -46,7 +46,7 @@ def test_all_are_trained_on_when_none_would_be() -> None:
 @pytest.mark.parametrize("shares", [(-0.1, 0.1), (0.1, float("nan")), (0.5, 0.5), (1.0, 0.0), (2.0, 0.0)])
 def test_shares_are_refused_when_they_leave_nothing_to_train_on(shares: tuple[float, float]) -> None:
     with pytest.raises(InvalidValue, match=r"--(validation|test)"):
-        Shares(*shares).check()
+        Shares(*shares)
 
 
 def test_content_is_told_apart_when_one_value_differs() -> None:
