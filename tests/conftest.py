@@ -51,3 +51,13 @@ def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("checkpoint") / "tiny.safetensors"
     write_tiny_checkpoint(path)
     return path
+
+
+@pytest.fixture(scope="session")
+def tiny_onnx(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny checkpoint as `vaecore export --to onnx` writes it."""
+    from vae_core.export.exporter import export_checkpoint  # here, as it takes seconds to import
+
+    folder = tmp_path_factory.mktemp("export") / "onnx"
+    export_checkpoint(tiny_checkpoint, folder, "onnx", 1e-4)
+    return folder
