@@ -11,7 +11,7 @@ from torch import Tensor
 from vae_core.model.network import Network
 from vae_core.model.prior import Prior
 from vae_core.training.data import to_tensor
-from vae_core.training.mixture import best_mixture
+from vae_core.training.mixture import best_mixture, fit_mixture
 
 _BATCH = 64
 
@@ -45,13 +45,15 @@ def fit_prior(
 ) -> Prior:
     """The mixture, of the given numbers of components, that fits the latents of `held_out` best.
 
-    Both sets are uint8 (N, H, W, 3). It is fitted to one draw from each image's posterior, which is what the decoder
-    was trained on.
+    Where there is nothing held out, it is the one with fewest. Both sets are uint8 (N, H, W, 3). It is fitted to one
+    draw from each image's posterior, which is what the decoder was trained on.
     """
     rng = np.random.default_rng(seed)
-    points, test_points = (_draws(network, array, rng) for array in (images, held_out))
+    points = _draws(network, images, rng)
     usable = [count for count in components if count == 1 or len(points) >= 20 * count]
-    return best_mixture(points, test_points, usable or [1], seed=seed)
+    if not len(held_out) or len(usable) < 2:
+        return fit_mixture(points, min(usable, default=1), seed=seed)
+    return best_mixture(points, _draws(network, held_out, rng), usable, seed=seed)
 
 
 def _draws(network: Network, images: np.ndarray, rng: np.random.Generator) -> np.ndarray:

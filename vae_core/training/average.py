@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterable
 
 import torch
 from torch import Tensor, nn
@@ -27,15 +28,16 @@ class WeightAverage:
         """Take in the weights as they are now."""
         self.updates += 1
         decay = min(self._decay, (1.0 + self.updates) / (10.0 + self.updates))
-        torch._foreach_lerp_(_float_tensors(self.network), _float_tensors(network), 1.0 - decay)
+        torch._foreach_lerp_(_tensors(self.network, True), _tensors(network, True), 1.0 - decay)
+        torch._foreach_copy_(_tensors(self.network, False), _tensors(network, False))  # counters
 
 
-def _float_tensors(network: Network) -> list[Tensor]:
-    return [value for value in network.state_dict().values() if value.is_floating_point()]
+def _tensors(network: Network, floating: bool) -> list[Tensor]:
+    return [value for value in network.state_dict().values() if value.is_floating_point() == floating]
 
 
 @torch.no_grad()
-def refresh_batch_norm(network: Network, batches: list[Tensor]) -> None:
+def refresh_batch_norm(network: Network, batches: Iterable[Tensor]) -> None:
     """Recompute the BatchNorm statistics over `batches`, as the averaged weights see them; ends in evaluation mode.
 
     The same weights and batches always give the same statistics.

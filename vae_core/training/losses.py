@@ -1,4 +1,4 @@
-"""The objective: a Gaussian likelihood whose variance is the best one for each batch, and the KL term."""
+"""What a batch costs: under a Gaussian likelihood whose variance is the batch's best one, or as it was published."""
 
 from __future__ import annotations
 
@@ -43,6 +43,20 @@ def vae_loss(
     if sharpness > 0.0:
         total = total + sharpness * laplacian_term(images, decoded)
     return Loss(total, mse, per_dimension.sum())
+
+
+def published_loss(images: Tensor, decoded: Tensor, posterior: Posterior, *, target: Tensor, beta: float) -> Loss:
+    """The published objective: mean squared error against `target`, and KL divided by the number of pixel values.
+
+    All but the posterior are (B, 3, H, W); `images` are in [0, 1]. Published are beta = 1 and the *normalised* images
+    as the target, which the sigmoid of the output cannot reach: this is its flaw. The mse that is told is that against
+    the images all the same, so that runs can be compared.
+    """
+    kl = kl_divergence(posterior).sum(dim=1).mean()
+    total = F.mse_loss(decoded, target) + beta * kl / images[0].numel()
+    with torch.no_grad():
+        mse = F.mse_loss(decoded, images)
+    return Loss(total, mse, kl)
 
 
 def kl_divergence(posterior: Posterior) -> Tensor:

@@ -2,50 +2,98 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import logging
-import math
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
 import numpy as np
 import torch
 
-from vae_core.model.weights import save_network
-from vae_core.training.aggregate import fit_prior, posterior_moments, whiten_latents
-from vae_core.training.average import refresh_batch_norm
-from vae_core.training.config import TrainingConfig
-from vae_core.training.data import Batches, to_tensor
-from vae_core.training.metrics import Metrics
-from vae_core.training.mixture import fit_mixture
-from vae_core.training.sheets import reconstruction_sheet, sample_sheet, save_sheet
-from vae_core.training.trainer import StepResult, Trainer
+from vae_core.errors import InvalidValue, PermanentError
+from vae_core.training.board import open_board
+from vae_core.training.config import TrainingConfig, changed
+from vae_core.training.curves import draw_curves
+from vae_core.training.data import Batches
+from vae_core.training.dataset import Dataset
+from vae_core.training.finishing import export_checkpoint
+from vae_core.training.metrics import Metrics, Window
+from vae_core.training.progress import Progress
+from vae_core.training.states import read_state, write_state
+from vae_core.training.trainer import Trainer
+from vae_core.training.watching import write_sheets
 
 _LOG = logging.getLogger(__name__)
-_LOG_EVERY = 2_000
-_SHEET_IMAGES = 32
-_PRIOR_IMAGES = 2000
-_NORM_BATCHES = 64
+_MOST_ROW_STEPS = 2_000  # image-steps between two lines of the table
+_ROWS = 100
+_FEWEST_IMAGES = 8
+_FINGERPRINTED = 64
+
+
+class RunNotWritten(PermanentError):
+    """The run's folder cannot be written to, perhaps because the disk is full."""
+
+    code = "run_not_written"
+
+
+def fitted_to(config: TrainingConfig, images: int) -> TrainingConfig:
+    """The config for so many training images: a batch holds no image twice.
+
+    Raises InvalidValue when there are too few images to train on at all.
+    """
+    if images < _FEWEST_IMAGES:
+        raise InvalidValue(
+            f"{images} training images are too few: at least {_FEWEST_IMAGES} are needed, and some hundred to be of "
+            "use; add pictures, or draw cars with --cars N"
+        )
+    if images < config.batch_size:
+        _LOG.warning("batches of %d instead of %d, as there are no more training images", images, config.batch_size)
+        return changed(config, batch_size=images)
+    return config
 
 
 class Run:
     """Trains in the folder `out`, going on from `out/state.pt` when there is one.
 
-    images: uint8 (N, H, W, 3); the last `config.holdout` of them, at most a fifth, are only measured on. Beside the
-    state, the folder holds config.json, metrics.csv, sheets/ and, at the end, checkpoint.safetensors.
+    dataset: trained on is `train`; measured on, and used to choose the prior, is `validation`, which may be empty;
+    `test` is never looked at. Beside the state, the folder holds config.json, metrics.csv, curves.png, sheets/, perhaps
+    tensorboard/ and, at the end, checkpoint.safetensors.
     """
 
-    def __init__(self, config: TrainingConfig, images: np.ndarray, out: Path, device: torch.device) -> None:
-        held_out = max(1, min(config.holdout, len(images) // 5))
-        self.config, self.out = config, out
-        self.images, self.held_out = images[:-held_out], images[-held_out:]
-        self.trainer = Trainer(config, device)
-        out.mkdir(parents=True, exist_ok=True)
-        if self._state_path.exists():
-            self.trainer.load_state(self._state_path)
-            _LOG.info("going on at image-step %d", self.trainer.image_steps)
-        self._metrics = Metrics(out / "metrics.csv", self.trainer.image_steps)
-        (out / "config.json").write_text(config.to_json() + "\n", encoding="utf-8")
+    def __init__(
+        self,
+        config: TrainingConfig,
+        dataset: Dataset,
+        out: Path,
+        device: torch.device,
+        *,
+        bar: bool = False,
+        board: bool = False,
+    ) -> None:
+        """bar: whether to show one on the terminal. board: whether to write for TensorBoard, where it is installed.
+
+        Raises InvalidValue when there are too few images, or when the run in `out` was begun with other images, another
+        model or another seed; RunNotWritten when the folder cannot be written to.
+        """
+        self.config = fitted_to(config, len(dataset.train))
+        self.out = out
+        self.images, self.held_out = dataset.train, dataset.validation[: config.validation_images]
+        self.trainer = Trainer(self.config, device)
+        self._dataset = dataset
+        self._bar, self._board_wanted = bar, board
+        self._window = Window()
+        self._fingerprint = _fingerprint(dataset)
+        if not len(self.held_out):
+            _LOG.warning("there are no validation images: held-out figures are left out")
+        with self._writing():
+            out.mkdir(parents=True, exist_ok=True)
+            if self._state_path.exists():
+                self._restore()
+            self._metrics = Metrics(out / "metrics.csv", self.trainer.image_steps)
+            _write_text(out / "config.json", self.config.to_json() + "\n")
 
     @property
     def _state_path(self) -> Path:
@@ -56,97 +104,119 @@ class Run:
         """Where the finished checkpoint is written."""
         return self.out / "checkpoint.safetensors"
 
-    def train(self) -> None:
-        """Train to the end of the schedule. Raises TrainingDiverged; the state on disk stays that of the last save."""
-        config = self.config
-        saved_at = time.monotonic()
-        next_line = (self.trainer.image_steps // _LOG_EVERY + 1) * _LOG_EVERY
-        next_sheet = (self.trainer.image_steps // config.sheet_every + 1) * config.sheet_every
+    def train(self, stop_asked: Callable[[], bool] = lambda: False) -> bool:
+        """Train to the end of the schedule, or until `stop_asked` says so between two steps.
+
+        Returns whether the end was reached; the state is saved either way. Raises TrainingDiverged or RunNotWritten:
+        the state on disk then stays that of the last save.
+        """
+        config, trainer = self.config, self.trainer
         batches = Batches(
             self.images,
             config.batch_size,
             config.seed,
-            start=self.trainer.image_steps // config.batch_size,
-            max_shift_px=config.max_shift_px,
-            jitter=config.color_jitter,
+            start=trainer.image_steps // config.batch_size,
+            augmentation=config.augmentation,
         )
-        with batches as stream:
-            while not self.trainer.done:
-                result = self.trainer.step(next(stream))
-                if self.trainer.image_steps >= next_line:
-                    next_line += _LOG_EVERY
-                    self._record(result, None)
-                if self.trainer.image_steps >= next_sheet:
-                    next_sheet += config.sheet_every
-                    self._record(result, self._write_sheets())
+        saved_at = time.monotonic()
+        with self._writing(), self._telling() as progress, batches as stream:
+            while not (trainer.done or stop_asked()):
+                before = trainer.image_steps
+                result = trainer.step(next(stream))
+                self._window.add(result)
+                progress.step(trainer.image_steps - before, result)
+                self._record(before, progress)
                 if time.monotonic() - saved_at > config.state_every_s:
-                    self.trainer.save_state(self._state_path)
+                    self._save()
                     saved_at = time.monotonic()
-        self.trainer.save_state(self._state_path)
+            self._save()
+        return trainer.done
 
     def export(self) -> str:
-        """Whiten the latents, fit the prior and write the checkpoint. Returns its SHA-256.
+        """Fit the prior and write the checkpoint. Returns its SHA-256. Raises RunNotWritten.
 
         Works from the averaged weights, which are changed by it; the state on disk is not.
         """
-        network = self.trainer.average.network
-        device = self.trainer.device
-        step = max(1, len(self.images) // (_NORM_BATCHES * self.config.batch_size))
-        chosen = self.images[::step][: _NORM_BATCHES * self.config.batch_size]
-        refresh_batch_norm(network, [to_tensor(part).to(device) for part in _split(chosen, self.config.batch_size)])
-        if network.whitens:
-            whiten_latents(network, self.images)
-        prior = fit_prior(network, self.images, self.held_out, self.config.components, self.config.seed)
-        psnr = held_out_psnr(self.trainer, self.held_out)
-        _LOG.info("prior of %d components; held-out PSNR %.2f dB", len(prior.weights), psnr)
-        save_sheet(sample_sheet(network, prior, 64), self.out / "sheets" / "final-samples.png")
-        save_sheet(
-            reconstruction_sheet(network, self.held_out[:_SHEET_IMAGES]),
-            self.out / "sheets" / "final-reconstructions.png",
-        )
         stages = [{"from": start, "config": msgspec.Raw(config.encode())} for start, config in self.trainer.stages]
         notes = {
             "training": msgspec.json.encode(stages).decode(),
             "image_steps": str(self.trainer.image_steps),
             "training_images": str(len(self.images)),
-            "held_out_psnr_db": f"{psnr:.2f}",
+            "data": self._fingerprint,
         }
-        return save_network(self.checkpoint_path, network, prior, notes, half=True)
+        with self._writing():
+            return export_checkpoint(self.trainer, self._dataset, self.checkpoint_path, notes)
 
-    def _write_sheets(self) -> float:
-        """Sheets of the averaged network as it is now. Returns its PSNR on the held-out images."""
-        network, folder = self.trainer.average.network, self.out / "sheets"
-        name = f"{self.trainer.image_steps:08d}"
-        means, _ = posterior_moments(network, self.images[:_PRIOR_IMAGES])
-        save_sheet(sample_sheet(network, fit_mixture(means.numpy(), 1), _SHEET_IMAGES), folder / f"{name}-samples.png")
-        save_sheet(reconstruction_sheet(network, self.held_out[:_SHEET_IMAGES]), folder / f"{name}-reconstructions.png")
-        return held_out_psnr(self.trainer, self.held_out)
+    def _record(self, before: int, progress: Progress) -> None:
+        """After a step that began at image-step `before`: sheets and a line of the table, where they are due."""
+        trainer, config = self.trainer, self.config
+        measured = None
+        if _passed(before, trainer.image_steps, config.sheet_every) or trainer.done:
+            name = f"{trainer.image_steps:08d}"
+            network = trainer.average.network
+            measured = write_sheets(network, self.images, self.held_out, self.out / "sheets", name)
+        row_every = max(1, min(_MOST_ROW_STEPS, config.image_steps // _ROWS))
+        if measured is None and not _passed(before, trainer.image_steps, row_every):
+            return
+        row = self._metrics.add(trainer.image_steps, self._window.take(), measured)
+        progress.row(row)
+        if self._board is not None:
+            self._board.add(row)
+        if measured is not None:
+            draw_curves(self._metrics.rows, self.out / "curves.png", images=len(self.images))
 
-    def _record(self, result: StepResult, psnr: float | None) -> None:
-        """One more line of metrics.csv, and of the log."""
-        seconds = self._metrics.add(self.trainer.image_steps, result, psnr)
-        _LOG.info(
-            "image-step %d of %d  %.0f s  loss %.4f  PSNR %.2f dB  KL %.1f nats%s",
-            self.trainer.image_steps,
-            self.config.image_steps,
-            seconds,
-            result.loss,
-            -10.0 * math.log10(max(result.mse, 1e-10)),
-            result.kl,
-            "" if psnr is None else f"  held-out PSNR {psnr:.2f} dB",
-        )
+    @contextlib.contextmanager
+    def _telling(self) -> Iterator[Progress]:
+        """While training: the bar and the board, closed afterwards."""
+        done = self.trainer.image_steps
+        self._board = open_board(self.out / "tensorboard", done) if self._board_wanted else None
+        try:
+            with Progress(self.config.image_steps, done, shown=self._bar) as progress:
+                yield progress
+        finally:
+            if self._board is not None:
+                self._board.close()
+
+    def _save(self) -> None:
+        state = {"trainer": self.trainer.state(), "window": self._window.sums, "data": self._fingerprint}
+        write_state(self._state_path, state)
+
+    def _restore(self) -> None:
+        where = str(self._state_path)
+        state = read_state(self._state_path)
+        if state["data"] != self._fingerprint:
+            raise InvalidValue(f"{where}: was trained on other images: use the same, or another folder for the run")
+        self.trainer.restore(state["trainer"], where=where)
+        self._window = Window(state["window"])
+        _LOG.info("going on at image-step %d", self.trainer.image_steps)
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as exc:
+            saved = "the last saved state is as it was" if self._state_path.exists() else "no state was saved yet"
+            cause = exc.strerror or exc
+            raise RunNotWritten(
+                f"{self.out}: cannot be written: {cause}; {saved}: make room, then run the same command again"
+            ) from exc
 
 
-@torch.inference_mode()
-def held_out_psnr(trainer: Trainer, images: np.ndarray) -> float:
-    """Mean over `images`, uint8 (N, H, W, 3), of the PSNR in dB of the averaged network's reconstructions."""
-    values = []
-    for part in _split(images, 64):
-        originals = to_tensor(part).to(trainer.device)
-        error = (trainer.average.network(originals) - originals).square().mean(dim=(1, 2, 3))  # (B,)
-        values.append(-10.0 * torch.log10(error.clamp(min=1e-10)))
-    return float(torch.cat(values).mean())
+def _passed(before: int, now: int, every: int) -> bool:
+    """Whether a multiple of `every` was reached in going from `before` to `now`."""
+    return now // every > before // every
 
 
-def _split(images: np.ndarray, size: int) -> list[np.ndarray]:
-    return [images[start : start + size] for start in range(0, len(images), size)]
+def _fingerprint(dataset: Dataset) -> str:
+    """How many images there are, and a hash of some of them: enough to tell one data set from another."""
+    digest = hashlib.sha256()
+    for images in (dataset.train, dataset.validation):
+        for row in np.linspace(0, len(images) - 1, min(_FINGERPRINTED, len(images)), dtype=int):
+            digest.update(images[row].tobytes())
+    return f"{len(dataset.train)}+{len(dataset.validation)} images, {digest.hexdigest()[:16]}"
+
+
+def _write_text(path: Path, text: str) -> None:
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(path)

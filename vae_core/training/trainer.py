@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import math
-import os
-import pickle
-from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from vae_core.errors import InvalidValue, PermanentError
 from vae_core.model.build import build_network
+from vae_core.model.network import Network, Posterior
+from vae_core.model.resize_conv import MIN_LOG_VARIANCE, ResizeConvNetwork
+from vae_core.training.augmentation import add_noise
 from vae_core.training.average import WeightAverage
-from vae_core.training.config import TrainingConfig
-from vae_core.training.losses import vae_loss
+from vae_core.training.config import TrainingConfig, same_training
+from vae_core.training.diagnosis import first_fault
+from vae_core.training.objectives import objective_of
+from vae_core.training.precision import arithmetic_of
 
 _LR_WARMUP_SHARE = 0.02
 _FINAL_LR_SHARE = 0.01
+_LATENT_NOISE, _IMAGE_NOISE = 0, 1
 
 
 class TrainingDiverged(PermanentError):
@@ -33,6 +37,7 @@ class StepResult(NamedTuple):
     loss: float
     mse: float
     kl: float
+    beta: float
     gradient_norm: float
     learning_rate: float
 
@@ -41,22 +46,22 @@ class Trainer:
     """Trains a network by the config.
 
     image_steps: images shown so far. stages: from which image-step each config was in force, and that config as JSON.
-    Build it, perhaps `load_state`, then call `step` until `done`.
+    Build it, perhaps `restore` a state, then call `step` until `done`. All random numbers of a step are drawn anew from
+    the seed and the image-step, so nothing that happens between two steps can change them.
     """
 
     def __init__(self, config: TrainingConfig, device: torch.device) -> None:
-        torch.manual_seed(config.seed)
         self.config = config
         self.device = device
         self.image_steps = 0
         self.stages = [(0, config.to_json())]
-        self.network = build_network(config.model).to(memory_format=torch.channels_last).to(device).train()
+        self.network = _fresh_network(config).to(memory_format=torch.channels_last).to(device).train()
         self.average = WeightAverage(self.network, config.ema_decay)
-        self._generator = torch.Generator(device).manual_seed(config.seed)
-        matrices = [p for p in self.network.parameters() if p.ndim > 1]
-        vectors = [p for p in self.network.parameters() if p.ndim <= 1]  # biases and BatchNorm are not decayed
-        groups = [{"params": matrices, "weight_decay": config.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
-        self._optimizer = torch.optim.AdamW(groups, lr=config.learning_rate, fused=True)
+        self._objective = objective_of(config)
+        self._arithmetic = arithmetic_of(config, device)
+        self._generator = torch.Generator(device)
+        self._optimizer = _optimizer(self.network, config)
+        self._run_network = torch.compile(self._forward) if self._arithmetic.compiled else self._forward
 
     @property
     def done(self) -> bool:
@@ -64,7 +69,9 @@ class Trainer:
         return self.image_steps >= self.config.image_steps
 
     def learning_rate(self) -> float:
-        """Of the next step: a short rise, then half a cosine down to 1 % (Loshchilov and Hutter, 2017)."""
+        """Of the next step: a short rise, then half a cosine down to 1 % (Loshchilov and Hutter, 2017), or constant."""
+        if self.config.schedule == "constant":
+            return self.config.learning_rate
         progress = min(1.0, self.image_steps / self.config.image_steps)
         rise = min(1.0, (progress + 1e-3) / _LR_WARMUP_SHARE)
         cosine = 0.5 * (1.0 + math.cos(math.pi * progress))
@@ -77,19 +84,30 @@ class Trainer:
         return self.config.beta * min(1.0, self.image_steps / self.config.image_steps / self.config.warmup_share)
 
     def step(self, images: Tensor) -> StepResult:
-        """Learn from one batch, float32 in [0, 1], (B, 3, H, W). Raises TrainingDiverged, naming the cause."""
-        config, rate = self.config, self.learning_rate()
+        """Learn from one batch, float32 in [0, 1], (B, 3, H, W).
+
+        Raises TrainingDiverged, naming the cause, and leaves the weights as they were before the step.
+        """
+        rate, beta = self.learning_rate(), self.beta()
         images = images.to(self.device, memory_format=torch.channels_last)
-        posterior = self.network.encode(images)
-        decoded = self.network.decode(posterior.sample(self._generator))
-        loss = vae_loss(
-            images, decoded, posterior, beta=self.beta(), free_bits=config.free_bits, sharpness=config.sharpness
+        seen = self.with_noise(images, self.image_steps)
+        noise = torch.randn(
+            (len(images), self.config.model.latent_dim),
+            generator=self._seeded(self.image_steps, _LATENT_NOISE),
+            device=self.device,
         )
+        decoded, posterior = self._run_network(seen, noise)
+        loss = self._objective.loss(images, decoded, posterior, beta)
         self._optimizer.zero_grad(set_to_none=True)
         loss.total.backward()  # type: ignore[no-untyped-call]
-        norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), config.grad_clip)
-        result = StepResult(loss.total.item(), loss.mse.item(), loss.kl.item(), norm.item(), rate)
-        self._check_finite(result)
+        norm = nn.utils.get_total_norm([w.grad for w in self.network.parameters() if w.grad is not None])
+        # One transfer for all four, as each makes a GPU wait.
+        total, mse, kl, size = torch.stack([loss.total.detach(), loss.mse, loss.kl.detach(), norm]).tolist()
+        result = StepResult(total, mse, kl, beta, size, rate)
+        if not all(math.isfinite(value) for value in result):
+            raise self._diverged(result, seen, noise)
+        if self.config.grad_clip > 0.0:  # only now: a norm that is not finite would spoil every gradient
+            nn.utils.clip_grads_with_norm_(self.network.parameters(), self.config.grad_clip, norm)
         for group in self._optimizer.param_groups:
             group["lr"] = rate
         self._optimizer.step()
@@ -97,52 +115,92 @@ class Trainer:
         self.image_steps += len(images)
         return result
 
-    def _check_finite(self, result: StepResult) -> None:
-        values = {"squared error": result.mse, "KL term": result.kl, "loss": result.loss}
-        for name, value in {**values, "gradient": result.gradient_norm}.items():
-            if not math.isfinite(value):
-                raise TrainingDiverged(
-                    f"the {name} is {value} at image-step {self.image_steps}, "
-                    f"learning rate {result.learning_rate:.2g}: lower the learning rate, or the gradient clip"
-                )
+    def with_noise(self, images: Tensor, number: int) -> Tensor:
+        """The images as the network sees them in training: noisy if the config says so. number: of this noise."""
+        if self.config.denoise == 0.0:
+            return images
+        return add_noise(images, self.config.denoise, self._seeded(number, _IMAGE_NOISE))
 
-    def save_state(self, path: Path) -> None:
-        """Write all that `load_state` needs, in one step: a kill leaves the old file or the new."""
-        state = {
+    def _forward(self, seen: Tensor, noise: Tensor) -> tuple[Tensor, Posterior]:
+        """Decoded images (B, 3, H, W) and posteriors, both float32. noise: (B, Z), standard normal."""
+        autocast = self._arithmetic.autocast
+        mixed = torch.autocast(self.device.type, dtype=autocast, enabled=autocast is not None)
+        with mixed:
+            mean, log_variance = self.network.encode(seen)
+        posterior = Posterior(mean.float(), log_variance.float())
+        latents = posterior.mean
+        if self._objective.draws:
+            latents = latents + noise * torch.exp(0.5 * posterior.log_variance)  # (B, Z)
+        with mixed:
+            decoded = self.network.decode(latents)
+        return decoded.float(), posterior
+
+    def _seeded(self, number: int, purpose: int) -> torch.Generator:
+        words = np.random.SeedSequence((self.config.seed, number, purpose)).generate_state(1, np.uint64)
+        return self._generator.manual_seed(int(words[0]))
+
+    def _diverged(self, result: StepResult, seen: Tensor, noise: Tensor) -> TrainingDiverged:
+        values = {"squared error": result.mse, "KL term": result.kl, "loss": result.loss}
+        named = {**values, "gradient": result.gradient_norm}
+        part, value = next((part, value) for part, value in named.items() if not math.isfinite(value))
+        fault = first_fault(self.network, seen, lambda: self._forward(seen, noise))
+        where = f"at image-step {self.image_steps}, learning rate {result.learning_rate:.2g}"
+        return TrainingDiverged(
+            f"the {part} is {value} {where}: {fault}; the last saved state is as it was: go on from it, or start anew, "
+            "with a lower learning rate or gradient clip"
+        )
+
+    def state(self) -> dict[str, Any]:
+        """All that `restore` needs: tensors, numbers and texts."""
+        return {
             "image_steps": self.image_steps,
             "stages": self.stages,
             "network": self.network.state_dict(),
             "average": self.average.network.state_dict(),
             "average_updates": self.average.updates,
             "optimizer": self._optimizer.state_dict(),
-            "generator": self._generator.get_state(),
         }
-        partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-        try:
-            torch.save(state, partial)
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
 
-    def load_state(self, path: Path) -> None:
-        """Go on from where `save_state` was called.
+    def restore(self, state: dict[str, Any], *, where: str) -> None:
+        """Go on from where `state` was called.
 
-        Settings may have changed since then, and a change is noted in `stages`; raises InvalidValue when the model or
-        the seed has, or the file cannot be read.
+        Settings may have changed since then, and a change is noted in `stages`; raises InvalidValue, naming the file
+        `where`, when the model, the seed or the optimiser has.
         """
-        try:
-            state = torch.load(path, map_location=self.device, weights_only=True)
-        except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as exc:
-            raise InvalidValue(f"{path}: is not a readable training state: {exc}") from exc
-        before = TrainingConfig.from_json(state["stages"][-1][1], where=str(path))
-        if (before.model, before.seed) != (self.config.model, self.config.seed):
-            raise InvalidValue(f"{path}: is of another model or seed: use the same, or another folder for the run")
+        before = TrainingConfig.from_json(state["stages"][-1][1], where=where)
+        for field in ("model", "seed", "optimizer"):
+            if getattr(before, field) != getattr(self.config, field):
+                raise InvalidValue(f"{where}: is of another {field}: use the same, or another folder for the run")
         self.image_steps = state["image_steps"]
-        self.stages = state["stages"]
-        if before != self.config:
+        self.stages = [(start, text) for start, text in state["stages"]]
+        if not same_training(before, self.config):
             self.stages.append((self.image_steps, self.config.to_json()))
         self.network.load_state_dict(state["network"])
         self.average.network.load_state_dict(state["average"])
         self.average.updates = state["average_updates"]
-        self._optimizer.load_state_dict(state["optimizer"])
-        self._generator.set_state(state["generator"].cpu())
+        decays = [group["weight_decay"] for group in self._optimizer.param_groups]
+        self._optimizer.load_state_dict(state["optimizer"])  # its settings too, of which those of now are wanted
+        for group, decay in zip(self._optimizer.param_groups, decays, strict=True):
+            group["weight_decay"] = decay
+
+
+def _fresh_network(config: TrainingConfig) -> Network:
+    """The network before its first step, the same on every device: its weights are drawn on the CPU."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        network = build_network(config.model)
+    if config.objective == "autoencoder" and isinstance(network, ResizeConvNetwork):
+        # Nothing trains this head. A posterior that is all but a point is what an autoencoder has.
+        nn.init.zeros_(network.log_variance_head.weight).requires_grad_(False)
+        nn.init.constant_(network.log_variance_head.bias, MIN_LOG_VARIANCE).requires_grad_(False)
+    return network
+
+
+def _optimizer(network: Network, config: TrainingConfig) -> torch.optim.Optimizer:
+    weights = [weight for weight in network.parameters() if weight.requires_grad]
+    if config.optimizer == "adam":
+        return torch.optim.Adam(weights, lr=config.learning_rate, fused=True)
+    matrices = [weight for weight in weights if weight.ndim > 1]
+    vectors = [weight for weight in weights if weight.ndim <= 1]  # biases and BatchNorm are not decayed
+    groups = [{"params": matrices, "weight_decay": config.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
+    return torch.optim.AdamW(groups, lr=config.learning_rate, fused=True)

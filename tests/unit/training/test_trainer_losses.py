@@ -9,7 +9,11 @@ import torch
 from torch import Tensor
 
 from vae_core.model.network import Posterior
-from vae_core.training.losses import MIN_LOG_SIGMA, kl_divergence, laplacian_term, vae_loss
+from vae_core.model.reference import REFERENCE_CONFIG
+from vae_core.training.config import TrainingConfig, changed
+from vae_core.training.losses import MIN_LOG_SIGMA, kl_divergence, laplacian_term, published_loss, vae_loss
+from vae_core.training.objectives import objective_of
+from vae_core.training.presets import preset
 
 
 def _posterior(mean: float, log_variance: float) -> Posterior:
@@ -62,3 +66,50 @@ def test_sharpness_pushes_towards_an_edge_more_when_it_is_blurred() -> None:
     assert (blurred.grad[..., 7] > 0).all()
     assert (blurred.grad[..., 8] < 0).all()
     assert float(laplacian_term(edge, edge)) == 0.0
+
+
+def _batch() -> tuple[Tensor, Tensor, Posterior]:
+    generator = torch.Generator().manual_seed(0)
+    images, decoded = torch.rand(2, 2, 3, 8, 8, generator=generator)
+    return images, decoded, Posterior(*torch.randn(2, 2, 3, generator=generator))
+
+
+def test_published_objective_is_met_when_the_preset_is_the_reference() -> None:
+    images, decoded, (mean, log_variance) = _batch()
+    objective = objective_of(preset("reference"))
+    found = objective.loss(images, decoded, Posterior(mean, log_variance), 1.0)
+    means = torch.tensor([0.48043839, 0.44820218, 0.39760034]).reshape(1, 3, 1, 1)
+    deviations = torch.tensor([0.27698959, 0.26908774, 0.28216029]).reshape(1, 3, 1, 1)
+    B, C, H, W = images.shape
+    kl = -0.5 * (1 + log_variance - mean**2 - log_variance.exp()).sum() / (B * C * H * W)
+    torch.testing.assert_close(found.total, ((decoded - (images - means) / deviations) ** 2).mean() + kl)
+    torch.testing.assert_close(found.mse, ((decoded - images) ** 2).mean())
+    torch.testing.assert_close(found.kl, kl * C * H * W)
+    assert objective.draws
+
+
+def test_output_is_compared_with_the_image_when_the_reference_is_fixed() -> None:
+    images, decoded, posterior = _batch()
+    fixed = objective_of(preset("reference-fixed")).loss(images, decoded, posterior, 1.0)
+    expected = published_loss(images, decoded, posterior, target=images, beta=1.0)
+    torch.testing.assert_close(fixed.total, expected.total)
+    assert fixed.total < objective_of(preset("reference")).loss(images, decoded, posterior, 1.0).total
+    assert REFERENCE_CONFIG.normalises
+
+
+def test_latents_cost_nothing_when_it_is_an_autoencoder() -> None:
+    images, decoded, posterior = _batch()
+    objective = objective_of(preset("autoencoder"))
+    found = objective.loss(images, decoded, posterior, 5.0)
+    bare = vae_loss(images, decoded, posterior, beta=0.0, free_bits=0.0, sharpness=preset("autoencoder").sharpness)
+    torch.testing.assert_close(found.total, bare.total)
+    assert float(found.kl) == 0.0
+    assert not objective.draws
+
+
+def test_default_objective_is_the_bound_with_the_configs_weights() -> None:
+    images, decoded, posterior = _batch()
+    config = changed(TrainingConfig(), free_bits=0.7, sharpness=0.3)
+    found = objective_of(config).loss(images, decoded, posterior, 2.5)
+    expected = vae_loss(images, decoded, posterior, beta=2.5, free_bits=0.7, sharpness=0.3)
+    torch.testing.assert_close(found.total, expected.total)
