@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -59,6 +60,8 @@ def import_seed_command(file: Path, out: Path, data: Path | None) -> None:
 
 def _fitted_prior(network: Network, data: Path) -> tuple[Prior, int]:
     """The mixture that fits the encoded images of `data` best, and how many images it was fitted to."""
+    import torch
+
     from vae_core.errors import InvalidValue
     from vae_core.training.aggregate import fit_prior
     from vae_core.training.dataset import open_dataset
@@ -66,6 +69,10 @@ def _fitted_prior(network: Network, data: Path) -> tuple[Prior, int]:
     images, held_out, _ = open_dataset(data, network.config.image_size)
     if len(images) < _MIN_IMAGES:
         raise InvalidValue(f"{data} has {len(images)} images to fit a prior to: at least {_MIN_IMAGES} are needed")
+    components: Sequence[int] = _COMPONENTS
     if not len(held_out):  # nothing to choose the number of components by
-        return fit_prior(network, images, images, [1], seed=0), len(images)
-    return fit_prior(network, images, held_out, _COMPONENTS, seed=0), len(images)
+        held_out, components = images, [1]
+    try:
+        return fit_prior(network, images, held_out, components, seed=0), len(images)
+    except torch.linalg.LinAlgError as exc:
+        raise InvalidValue(f"{data}: no Gaussians fit what its images are encoded to: leave --prior-from out") from exc
