@@ -17,9 +17,21 @@ from vae_core.commands.params import PATH, processors
 @click.option("--processes", type=int, default=None, help="Default: one per processor.")
 def cars_command(out: Path, count: int, seed: int, size: int, processes: int | None) -> None:
     """Draw cars as PNG files, and cars.csv with their parameters, into the folder OUT."""
-    from vae_core.jobs.checks import check_int
-    from vae_core.training.cars.dataset import write_cars
+    from tqdm import tqdm
 
-    check_int("--n", count, 1, 10_000_000)
-    written = write_cars(out, seed, count, size, processes or processors())
+    from vae_core.jobs.checks import check_int
+    from vae_core.training.cars.dataset import MAX_COUNT, write_cars
+
+    check_int("--n", count, 1, MAX_COUNT)
+    if processes is not None:
+        check_int("--processes", processes, 1, 1024)
+    with tqdm(total=count, unit="car", disable=None, leave=False) as bar:  # None: only on a terminal
+
+        def report(done: int, total: int) -> None:
+            """Those that were there count as done at once, but not into the rate."""
+            if bar.n == 0 and done > 1:
+                bar.initial = done
+            bar.update(done - bar.n)
+
+        written = write_cars(out, seed, count, size, processes or processors(), report)
     click.echo(f"{written} cars written to {out}, {count - written} were there", err=True)

@@ -211,6 +211,24 @@ def test_files_and_table_hold_the_cars_when_written(tmp_path: Path) -> None:
     assert rows[0]["size_px"] == "32"
 
 
+def test_picture_is_the_same_when_drawn_from_its_row_of_the_table(tmp_path: Path) -> None:
+    write_cars(tmp_path, seed=21, count=2, size=32)
+    with (tmp_path / "cars.csv").open(newline="") as lines:
+        row = list(csv.DictReader(lines))[1]
+    size = int(row.pop("size_px"))
+    flags = {"True": "true", "False": "false"}
+    params = msgspec.convert({name: flags.get(text, text) for name, text in row.items()}, CarParams, strict=False)
+    with Image.open(tmp_path / "000001.png") as image:
+        assert np.array_equal(np.asarray(image), render(params, size))
+
+
+def test_progress_is_told_from_what_is_there_to_the_last_image_when_written(tmp_path: Path) -> None:
+    write_cars(tmp_path, seed=3, count=2, size=16)
+    told: list[tuple[int, int]] = []
+    write_cars(tmp_path, seed=3, count=4, size=16, report=lambda done, total: told.append((done, total)))
+    assert told == [(2, 4), (3, 4), (4, 4)]
+
+
 def test_only_missing_files_are_drawn_when_written_again(tmp_path: Path) -> None:
     write_cars(tmp_path, seed=3, count=3, size=16)
     before = (tmp_path / "000001.png").read_bytes()

@@ -16,7 +16,9 @@ _UPRIGHT_INSET = ((0.0, 0.10), (0.12, 0.045), (0.24, 0.012), (0.38, 0.0), (0.52,
 _SLOPING_INSET = ((0.0, 0.09), (0.12, 0.040), (0.24, 0.008), (0.38, 0.0), (0.52, 0.012), (0.64, 0.045), (0.78, 0.095),
                   (0.90, 0.16), (0.96, 0.21), (1.0, 0.29))  # fmt: skip
 _BUMPER_TOP = 0.50  # share of height
-_CABIN_POWER = 9.0
+_CABIN_POWER = 7.0
+_PILLAR = 0.906  # where the windscreen meets the side: both shares are 2 ** (-1 / 7) there
+_ROOF_CROWN_M = 0.085
 _COLUMNS = 110
 
 
@@ -99,7 +101,7 @@ class Body:
         along = np.clip(1.0 - front * front, 0.0, 1.0) + np.clip(1.0 - rear * rear, 0.0, 1.0)
         return np.asarray(self.params.flare_m * along * (2.0 - along))
 
-    def shell(self, rows: int = 22, columns: int = 84) -> Points:
+    def shell(self, rows: int = 25, columns: int = 96) -> Points:
         """The lower shell from the far front corner round the front and the near side to the rear corner."""
         s = self._dense_at_corners(-self.half_width - 0.6, self.s_at_x(self.params.length_m * 0.999), columns)
         x = np.interp(s, self.s, self.x)
@@ -131,7 +133,7 @@ class Body:
         edge[:, 2] += crown * np.clip(edge[:, 0] / 0.4, 0, 1) + 0.004
         return edge
 
-    def deck(self, rows: int = 44, columns: int = 17) -> Points:
+    def deck(self, rows: int = 48, columns: int = 22) -> Points:
         """Bonnet, cabin floor line and boot lid in one: the sheet between the shell's upper edges."""
         s = np.linspace(0.02, self.s_at_x(self.params.length_m * 0.999), rows)
         edge = self.skin(s, self.top_z(np.interp(s, self.s, self.x)), 0.0)
@@ -141,7 +143,7 @@ class Body:
         grid[..., 1] = edge[:, None, 1] * u
         # the crown grows from nothing at the bonnet's edge, so that the sheet closes with the shell
         grown = np.clip((edge[:, 0] - edge[0, 0]) / 0.45, 0.0, 1.0)
-        grid[..., 2] = edge[:, None, 2] + (grown * (2.0 - grown))[:, None] * self._crown(u)
+        grid[..., 2] = edge[:, None, 2] + (grown * grown * (3.0 - 2.0 * grown))[:, None] * self._crown(u)
         return grid
 
     def _crown(self, u: Points) -> Points:
@@ -162,43 +164,39 @@ class Body:
     def _cabin(self, f: Points, g: Points, w: Points, lift_m: float) -> Points:
         """Points on the loft between the outline at the belt and the outline of the roof."""
         p = self.params
-        belt_half, roof_half = self.half_width - 0.085, self.half_width - 0.085 - p.tumblehome_m
+        belt_half, roof_half = self.half_width - 0.095, self.half_width - 0.095 - p.tumblehome_m
         ends = np.array([p.cowl_frac, p.roof_front_frac, p.roof_rear_frac, p.glass_rear_frac]) * p.length_m
-        bow = 0.14 * np.clip(-f, 0.0, 1.0) ** 4 * (1.0 - g**2)
+        bow = 0.19 * np.clip(-f, 0.0, 1.0) ** 4 * (1.0 - g**2)
         belt_x = (ends[0] + ends[3]) / 2 + (ends[3] - ends[0]) / 2 * f - bow
         roof_x = (ends[1] + ends[2]) / 2 + (ends[2] - ends[1]) / 2 * f - bow
         belt_z = self.top_z(belt_x) + self._crown(np.clip(g * belt_half / (self.half_width - 0.1), -1.0, 1.0)) - 0.02
         swell = 4.0 * w * (1.0 - w)
         x = belt_x + (roof_x - belt_x) * w + (0.03 * np.clip(np.abs(f), 0, 1) ** 4 * swell + lift_m) * np.sign(f)
         y = (belt_half + (roof_half - belt_half) * w + 0.025 * swell) * g + lift_m * np.sign(g)
-        return np.stack([x, y, belt_z + (self._roof_edge_z(f) - belt_z) * w], axis=-1)
+        return np.stack([x, y, belt_z + (self._roof_z(f, g) - belt_z) * w], axis=-1)
 
-    def _roof_edge_z(self, f: Points) -> Points:
-        """Height of the roof's edge at share f of its half length."""
-        fall = 0.035 * np.clip(-f, 0, 1) ** 2 + self.params.roof_drop_m * np.clip(f, 0, 1) ** 2
-        return np.asarray(self.params.height_m - 0.055 - fall)
+    def _roof_z(self, f: Points, g: Points) -> Points:
+        """Height of the roof at shares f of its half length and g of its half width."""
+        fall = 0.045 * np.clip(-f, 0, 1) ** 2 + self.params.roof_drop_m * np.clip(f, 0, 1) ** 2
+        return np.asarray(self.params.height_m - fall - _ROOF_CROWN_M * np.abs(g) ** 2.2)
 
     def cabin(self, rows: int = 10) -> Points:
         """Windscreen, front pillars and near side of the cabin, from the far edge round to the rear."""
         g = np.sin(np.linspace(-np.pi / 2, np.pi / 2, 25))[:-1]
         f = np.sin(np.linspace(-np.pi / 2, np.pi / 2, 29))[1:]
-        split_g = g[g < 0.93]
-        split_f = f[f > -0.93]
+        split_g = g[g < _PILLAR]
+        split_f = f[f > -_PILLAR]
         w = np.linspace(0.0, 1.0, rows)[:, None]
         front = self.cabin_front(np.broadcast_to(split_g, (rows, len(split_g))), w, 0.0)
         side = self.cabin_side(np.broadcast_to(split_f, (rows, len(split_f))), w, 0.0)
         return np.concatenate([front, side], axis=1)
 
     def roof(self, rows: int = 20, columns: int = 13) -> Points:
-        """The roof between its edges."""
-        f = np.sin(np.linspace(-np.pi / 2, np.pi / 2, rows))
-        edge = self.cabin_side(f, np.ones(rows), 0.0)
+        """The roof between its edges, which windscreen and sides share."""
+        f = np.sin(np.linspace(-np.pi / 2, np.pi / 2, rows))[:, None]
+        g = (1.0 - np.abs(f) ** _CABIN_POWER) ** (1.0 / _CABIN_POWER)
         u = np.linspace(-1.0, 1.0, columns)
-        middle = self._cabin(f[:, None] + 0 * u, u + 0 * f[:, None], np.ones((rows, columns)), 0.0)
-        grid = middle
-        grid[..., 1] = edge[:, None, 1] * u
-        grid[..., 2] = edge[:, None, 2] + 0.055 * (1.0 - np.abs(u) ** 2.2) * (1.0 - 0.4 * np.abs(f[:, None]) ** 3)
-        return grid
+        return self._cabin(f + 0.0 * u, g * u, np.ones((rows, columns)), 0.0)
 
 
 def _smoothed(heights: Points, knots: tuple[tuple[float, float], ...], width: int) -> Points:

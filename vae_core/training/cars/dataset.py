@@ -6,7 +6,7 @@ import csv
 import io
 import multiprocessing
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -73,10 +73,18 @@ def draw_array(seed: int, start: int, count: int, size: int = 128, processes: in
     return images
 
 
-def write_cars(out_dir: Path, seed: int, count: int, size: int = 128, processes: int = 1) -> int:
+def write_cars(
+    out_dir: Path,
+    seed: int,
+    count: int,
+    size: int = 128,
+    processes: int = 1,
+    report: Callable[[int, int], None] | None = None,
+) -> int:
     """Write `000000.png` and so on for cars 0 to count - 1, and `cars.csv` with their parameters.
 
-    Returns how many images were drawn, which leaves out those that were there.
+    Returns how many images were drawn, which leaves out those that were there. report is told how many are there and
+    how many there will be, at the start and after each image.
     Each file appears whole or not at all. Images already there are kept when the folder's table has this seed, so an
     interrupted run goes on where it stopped; the table is therefore written first, and holds the size as its last
     column. Raises InvalidValue for a number out of its range, or a folder that holds cars of another seed or size.
@@ -88,10 +96,13 @@ def write_cars(out_dir: Path, seed: int, count: int, size: int = 128, processes:
     _refuse_other_cars(out_dir / TABLE, seed, size)
     _write_whole(out_dir / TABLE, _table(seed, count, size))
     missing = [index for index in range(count) if not (out_dir / f"{index:06d}.png").exists()]
-    for index, image, _ in _drawn(seed, missing, size, processes):
+    tell = report or (lambda done, total: None)
+    tell(count - len(missing), count)
+    for done, (index, image, _) in enumerate(_drawn(seed, missing, size, processes), start=1):
         encoded = io.BytesIO()
         Image.fromarray(image).save(encoded, format="PNG", compress_level=6)
         _write_whole(out_dir / f"{index:06d}.png", encoded.getvalue())
+        tell(count - len(missing) + done, count)
     return len(missing)
 
 

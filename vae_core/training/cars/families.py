@@ -33,7 +33,7 @@ FAMILIES: dict[str, Family] = {
         length_m=(3.5, 4.1), width_m=(1.60, 1.78), height_m=(1.45, 1.57), wheel_diameter_m=(0.59, 0.67),
         clearance_m=(0.16, 0.19), nose_z_m=(0.76, 0.86), cowl_z_m=(0.96, 1.05), cowl_frac=(0.22, 0.26),
         roof_front_frac=(0.39, 0.44), roof_rear_frac=(0.83, 0.90), glass_rear_frac=(0.955, 0.98),
-        belt_rise_m=(0.03, 0.14), plan_power=(4.4, 6.4), tumblehome_m=(0.10, 0.18), nose_slope=(0.3, 1.0),
+        belt_rise_m=(0.03, 0.14), plan_power=(3.3, 5.4), tumblehome_m=(0.14, 0.23), nose_slope=(0.3, 1.0),
         roof_drop_m=(0.03, 0.10),
     ),
     "tall": Family(
@@ -41,7 +41,7 @@ FAMILIES: dict[str, Family] = {
         length_m=(3.4, 3.75), width_m=(1.50, 1.65), height_m=(1.62, 1.74), wheel_diameter_m=(0.57, 0.63),
         clearance_m=(0.16, 0.19), nose_z_m=(0.82, 0.92), cowl_z_m=(1.02, 1.10), cowl_frac=(0.20, 0.24),
         roof_front_frac=(0.35, 0.40), roof_rear_frac=(0.90, 0.95), glass_rear_frac=(0.965, 0.985),
-        belt_rise_m=(0.0, 0.06), plan_power=(5.4, 8.0), tumblehome_m=(0.05, 0.11), nose_slope=(0.2, 0.8),
+        belt_rise_m=(0.0, 0.06), plan_power=(4.2, 7.0), tumblehome_m=(0.09, 0.16), nose_slope=(0.2, 0.8),
         roof_drop_m=(0.01, 0.05),
     ),
     "saloon": Family(
@@ -49,7 +49,7 @@ FAMILIES: dict[str, Family] = {
         length_m=(3.95, 4.75), width_m=(1.66, 1.86), height_m=(1.42, 1.53), wheel_diameter_m=(0.60, 0.69),
         clearance_m=(0.15, 0.18), nose_z_m=(0.73, 0.83), cowl_z_m=(0.94, 1.02), cowl_frac=(0.24, 0.28),
         roof_front_frac=(0.40, 0.44), roof_rear_frac=(0.68, 0.75), glass_rear_frac=(0.83, 0.885),
-        belt_rise_m=(0.03, 0.11), plan_power=(4.4, 6.4), tumblehome_m=(0.11, 0.19), nose_slope=(0.3, 1.0),
+        belt_rise_m=(0.03, 0.11), plan_power=(3.3, 5.4), tumblehome_m=(0.15, 0.25), nose_slope=(0.3, 1.0),
         roof_drop_m=(0.03, 0.10),
     ),
     "coupe": Family(
@@ -57,7 +57,7 @@ FAMILIES: dict[str, Family] = {
         length_m=(4.1, 4.6), width_m=(1.74, 1.88), height_m=(1.30, 1.40), wheel_diameter_m=(0.64, 0.71),
         clearance_m=(0.12, 0.15), nose_z_m=(0.66, 0.75), cowl_z_m=(0.88, 0.95), cowl_frac=(0.28, 0.33),
         roof_front_frac=(0.44, 0.49), roof_rear_frac=(0.66, 0.72), glass_rear_frac=(0.87, 0.93),
-        belt_rise_m=(0.05, 0.14), plan_power=(3.8, 5.4), tumblehome_m=(0.15, 0.22), nose_slope=(0.5, 1.0),
+        belt_rise_m=(0.05, 0.14), plan_power=(3.0, 4.6), tumblehome_m=(0.18, 0.27), nose_slope=(0.5, 1.0),
         roof_drop_m=(0.05, 0.12),
     ),
     "crossover": Family(
@@ -65,7 +65,7 @@ FAMILIES: dict[str, Family] = {
         length_m=(3.9, 4.4), width_m=(1.72, 1.86), height_m=(1.56, 1.68), wheel_diameter_m=(0.65, 0.72),
         clearance_m=(0.19, 0.23), nose_z_m=(0.88, 0.98), cowl_z_m=(1.05, 1.13), cowl_frac=(0.23, 0.27),
         roof_front_frac=(0.385, 0.43), roof_rear_frac=(0.86, 0.92), glass_rear_frac=(0.96, 0.98),
-        belt_rise_m=(0.03, 0.12), plan_power=(5.0, 7.5), tumblehome_m=(0.08, 0.15), nose_slope=(0.1, 0.7),
+        belt_rise_m=(0.03, 0.12), plan_power=(3.8, 6.4), tumblehome_m=(0.12, 0.2), nose_slope=(0.1, 0.7),
         roof_drop_m=(0.02, 0.08),
     ),
     "suv": Family(
@@ -73,7 +73,7 @@ FAMILIES: dict[str, Family] = {
         length_m=(4.2, 4.9), width_m=(1.78, 1.94), height_m=(1.70, 1.88), wheel_diameter_m=(0.70, 0.80),
         clearance_m=(0.21, 0.27), nose_z_m=(0.98, 1.10), cowl_z_m=(1.13, 1.22), cowl_frac=(0.24, 0.29),
         roof_front_frac=(0.36, 0.41), roof_rear_frac=(0.92, 0.96), glass_rear_frac=(0.975, 0.99),
-        belt_rise_m=(0.0, 0.07), plan_power=(6.5, 10.0), tumblehome_m=(0.06, 0.12), nose_slope=(0.0, 0.4),
+        belt_rise_m=(0.0, 0.07), plan_power=(5.0, 8.5), tumblehome_m=(0.1, 0.17), nose_slope=(0.0, 0.4),
         roof_drop_m=(0.0, 0.05),
     ),
     "van": Family(
@@ -81,7 +81,7 @@ FAMILIES: dict[str, Family] = {
         length_m=(4.0, 4.7), width_m=(1.65, 1.84), height_m=(1.62, 1.82), wheel_diameter_m=(0.60, 0.68),
         clearance_m=(0.16, 0.20), nose_z_m=(0.80, 0.94), cowl_z_m=(1.00, 1.12), cowl_frac=(0.18, 0.23),
         roof_front_frac=(0.33, 0.39), roof_rear_frac=(0.91, 0.955), glass_rear_frac=(0.975, 0.99),
-        belt_rise_m=(0.01, 0.07), plan_power=(5.2, 8.0), tumblehome_m=(0.06, 0.13), nose_slope=(0.4, 1.0),
+        belt_rise_m=(0.01, 0.07), plan_power=(4.0, 7.0), tumblehome_m=(0.1, 0.18), nose_slope=(0.4, 1.0),
         roof_drop_m=(0.01, 0.06),
     ),
 }  # fmt: skip

@@ -87,6 +87,6 @@ def _draw_rear_lamp(canvas: Canvas, body: Body) -> None:
     params = body.params
     length = params.length_m
     top = float(body.top_z(np.array([length * 0.95]))[0])
-    lamp = np.array([[0.955, top - 0.22], [0.995, top - 0.24], [0.995, top - 0.06], [0.935, top - 0.05]])
+    lamp = np.array([[0.962, top - 0.20], [0.995, top - 0.22], [0.995, top - 0.06], [0.945, top - 0.05]])
     points = between_points(lamp * np.array([length, 1.0]), 0.05)
-    canvas.polygon(body.on_side(points), (0.62, 0.06, 0.07))
+    canvas.polygon(body.on_side(points), (0.50, 0.05, 0.06))

@@ -21,10 +21,10 @@ _REAR_ENDS = {"hatchback": (0.80, 0.62), "tall": (0.90, 0.84), "saloon": (0.66, 
 def draw_windscreen(canvas: Canvas, body: Body, light: Light) -> None:
     """The windscreen with its black border, wipers and, through clear glass, seats and steering wheel."""
     params = body.params
-    border = between_points(rounded(np.array([[-0.93, 0.0], [0.93, 0.0], [0.89, 0.97], [-0.89, 0.97]]), 0.06, 1), 0.2)
+    border = between_points(rounded(np.array([[-0.89, 0.0], [0.89, 0.0], [0.86, 0.97], [-0.86, 0.97]]), 0.06, 1), 0.2)
     canvas.polygon(body.cabin_front(border[:, 0], border[:, 1]), _TRIM)
     w = np.linspace(0.05, 0.93, 13)[:, None]
-    g = np.linspace(-1.0, 1.0, 15)[None, :] * (0.89 - 0.03 * w)
+    g = np.linspace(-1.0, 1.0, 15)[None, :] * (0.85 - 0.02 * w)
     inside = 0.045 + 0.30 * (1.0 - params.glass_tint)
 
     def shade(faces: Faces) -> Points:
@@ -85,7 +85,7 @@ def draw_side_windows(canvas: Canvas, body: Body, light: Light) -> None:
     panes = _panes(body)
     end = panes[-1]
     frame = np.array(
-        [[-0.92, 0.02], [end[1, 0] + 0.035, end[1, 1] - 0.04], [end[2, 0] + 0.03, end[2, 1] + 0.05], [-0.86, 0.93]]
+        [[-0.895, 0.02], [end[1, 0] + 0.035, end[1, 1] - 0.04], [end[2, 0] + 0.03, end[2, 1] + 0.05], [-0.86, 0.93]]
     )
     outline = between_points(rounded(frame, 0.07, 2), 0.12)
     canvas.polygon(body.cabin_side(outline[:, 0], outline[:, 1]), _TRIM)
@@ -175,9 +175,9 @@ def draw_roof_fittings(canvas: Canvas, body: Body, colour: tuple[float, float, f
     if params.rails:
         f = np.linspace(-0.80, 0.86, 14)
         for side in (-1.0, 1.0):
-            rail = (body.cabin_side(f, np.ones(14)) + np.array([0.0, -0.05, 0.055])) * np.array([1.0, side, 1.0])
+            rail = (body.cabin_side(f, np.ones(14)) + np.array([0.0, -0.04, 0.05])) * np.array([1.0, side, 1.0])
             rail[[0, -1], 2] -= 0.05
-            canvas.line(rail, (0.12, 0.12, 0.13) if params.chrome < 0.4 else (0.66, 0.67, 0.69), 0.028)
+            canvas.line(rail, (0.12, 0.12, 0.13) if params.chrome < 0.6 else (0.66, 0.67, 0.69), 0.028)
     if params.aerial:
         foot = np.array([params.length_m * (params.roof_front_frac + 0.05), 0.0, params.height_m - 0.01])
         canvas.line(np.stack([foot, foot + np.array([0.14, 0.0, 0.20])]), (0.1, 0.1, 0.1), 0.012)

@@ -35,7 +35,7 @@ SHARED: dict[str, tuple[float, float]] = {
     "camera_height_m": (1.0, 2.1),
     "shift_x": (-0.6, 0.6),
     "shift_y": (-0.6, 0.7),
-    "light_azimuth_deg": (-70.0, 70.0),
+    "light_azimuth_deg": (-45.0, 75.0),
     "light_elevation_deg": (34.0, 75.0),
     "horizon": (0.1, 1.0),
     "contrast": (0.85, 1.2),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from PIL import Image, ImageChops, ImageDraw, ImageFilter
+from PIL import Image, ImageDraw, ImageFilter
 
 from vae_core.training.cars.body import Body
 from vae_core.training.cars.camera import Camera, Points
@@ -44,7 +44,7 @@ def _room(params: CarParams, pixels: int) -> Points:
     down, across = np.mgrid[0 : 1 : pixels * 1j, -1 : 1 : pixels * 1j]
     edge = smooth_step(params.horizon_y - 0.02, params.horizon_y + 0.06, down)[..., None]
     lit = 0.75 + 0.35 * np.exp(-(across**2 + 4.0 * (down - params.horizon_y) ** 2))
-    wall = (0.30 + 0.40 * params.background_level * _hue(params.background_hue)) * lit[..., None]
+    wall = (0.42 + 0.26 * params.background_level * _hue(params.background_hue)) * lit[..., None]
     floor = (0.45 + 0.25 * down * lit)[..., None] * np.ones(3)
     return np.asarray(wall * (1.0 - edge) + floor * edge)
 
@@ -98,7 +98,8 @@ def cast_shadow(image: Image.Image, body: Body, camera: Camera) -> Image.Image:
         draw.polygon((camera.project(ground) / _SMALL).ravel().tolist(), fill=int(255 * params.shadow * darkness))
     mask = mask.filter(ImageFilter.GaussianBlur(size * (0.010 + 0.012 * reach)))
     mask = mask.resize(image.size, Image.Resampling.BILINEAR)
-    return ImageChops.multiply(image, Image.merge("RGB", [ImageChops.invert(mask)] * 3))
+    image.paste((0, 0, 0), mask=mask)
+    return image
 
 
 def _mirrored(image: Image.Image, body: Body, camera: Camera) -> Image.Image:

@@ -60,7 +60,7 @@ class Light:
         shine = np.clip((faces.normals * halfway).sum(axis=-1), 0.0, 1.0)
         height = faces.centres[:, 2]
         low = smooth_step(0.0, 0.70, height)
-        diffuse = (0.26 + 0.24 * up + 0.56 * lamp * params.contrast) * (0.55 + 0.45 * low) + 0.10
+        diffuse = (0.30 + 0.22 * up + 0.52 * lamp * params.contrast) * (0.62 + 0.38 * low) + 0.11
         # flakes shine where the surface faces the eye or the lamp, and leave the rest darker than plain paint
         flakes = params.metallic * (0.55 * shine**9 + 0.20 * cosine**3 - 0.18)
         scene = self.surroundings(mirrored, height)
