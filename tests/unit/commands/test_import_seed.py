@@ -91,7 +91,7 @@ def test_prior_is_refused_when_encodings_have_no_bounds(tmp_path: Path, capsys: 
     with torch.no_grad():
         network.fc_encode[0].bias.fill_(200.0)  # the log-variance too, which float32 cannot hold then
     state_dict(network, tmp_path / "cars.pt")
-    np.save(data, np.random.default_rng(0).integers(0, 256, (32, 128, 128, 3), dtype=np.uint8))
+    np.save(data, np.random.default_rng(0).integers(0, 256, (40, 128, 128, 3), dtype=np.uint8))
     out = tmp_path / "out.safetensors"
     assert main(["import-seed", str(tmp_path / "cars.pt"), str(out), "--prior-from", str(data)]) == 2
     assert "leave --prior-from out" in _told(capsys)
