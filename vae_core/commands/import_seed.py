@@ -46,7 +46,7 @@ def import_seed_command(file: Path, out: Path, data: Path | None) -> None:
         note = "N(0, I), as no images were given to fit one to"
     else:
         prior, count = _fitted_prior(published.network, data)
-        note = f"{len(prior.weights)} Gaussians, fitted to the encodings of {count} images"
+        note = f"mixture of {len(prior.weights)}, fitted to the encodings of {count} images"
     notes = {
         "imported_from": file.name.encode(errors="replace").decode(),
         "imported_kind": published.kind,

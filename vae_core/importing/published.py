@@ -21,8 +21,9 @@ from vae_core.model.reference import REFERENCE_CONFIG, ReferenceNetwork, publish
 # Under which of its keys a training loop's file has the weights, likely ones first; others are looked at too.
 _WRAPPERS = ("state_dict", "model_state_dict", "model", "network", "net", "weights")
 _COUNTER = "num_batches_tracked"
-_MAX_DEPTH = 32
-_MAX_PARTS = 100_000
+# Of a trace: modules and tensors, and letters of a name. One module may stand in many places, each with its own name.
+_MAX_PARTS = 10_000
+_MAX_NAME = 500
 _FIRST = re.compile(r"(?:^|.*\.)(?=encode\.0\.weight$)")
 
 
@@ -98,19 +99,19 @@ def _tensors_of(items: Mapping[object, object]) -> dict[str, TensorRef]:
 def _attributes(module: Made, where: str) -> dict[str, TensorRef]:
     """The tensors of a TorchScript module and of those below it, by their dotted names."""
     found: dict[str, TensorRef] = {}
-    waiting: list[tuple[str, Made, int]] = [("", module, 0)]
-    parts = 0
+    waiting = [("", module)]
+    modules = 0
     while waiting:
-        prefix, each, depth = waiting.pop()
-        parts += 1
-        if parts > _MAX_PARTS or depth > _MAX_DEPTH:
+        prefix, each = waiting.pop()
+        modules += 1
+        if max(modules, len(waiting), len(found)) > _MAX_PARTS or len(prefix) > _MAX_NAME:
             raise BadCheckpoint(f"{where}: is a trace of more modules, or deeper ones, than a network has")
         state = each.state if isinstance(each.state, dict) else {}
         for name, value in state.items():
             if isinstance(value, TensorRef):
                 found[f"{prefix}{name}"] = value
             elif isinstance(value, Made):
-                waiting.append((f"{prefix}{name}.", value, depth + 1))
+                waiting.append((f"{prefix}{name}.", value))
     return found
 
 

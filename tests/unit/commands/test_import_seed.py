@@ -81,7 +81,7 @@ def test_prior_is_fitted_when_images_are_given(
     images = np.random.default_rng(0).integers(0, 256, (32, 1, 1, 3), dtype=np.uint8)
     np.save(data, np.broadcast_to(images, (32, 128, 128, 3)))
     assert main(["import-seed", str(published), str(out), "--prior-from", str(data)]) == 0
-    assert capsys.readouterr().err.startswith("prior: 1 Gaussians, fitted to the encodings of ")
+    assert capsys.readouterr().err.startswith("prior: mixture of 1, fitted to the encodings of ")
     _, prior, _ = load_checkpoint(out)
     assert np.abs(prior.means).max() > 0.1
 

@@ -198,6 +198,24 @@ def test_record_is_read_no_further_when_it_unpacks_to_more_than_it_says(path: Pa
     assert "record data/0 cannot be unpacked" in _refusal(path)
 
 
+_MODULE = b"c__torch__\nA\n)\x81}(%sub"
+
+
+def _modules(count: int, attributes: bytes) -> bytes:
+    """A module that holds itself, as it were: each has the one before it, told by its number, as its attributes."""
+    made = _MODULE % b"" + b"q\x00"
+    for number in range(1, count):
+        made += b"0" + _MODULE % attributes.replace(b"?", bytes([number - 1])) + b"q" + bytes([number])
+    return b"\x80\x02" + made + b"."
+
+
+@pytest.mark.parametrize("attributes", [b"K\x01h?K\x02h?", b"X\xff\x00\x00\x00" + b"a" * 255 + b"h?"])
+def test_trace_is_refused_when_its_modules_have_no_end(attributes: bytes, path: Path) -> None:
+    with zipfile.ZipFile(path, "w") as file:
+        file.writestr("a/data.pkl", _modules(40, attributes))
+    assert "more modules, or deeper ones" in _refusal(path)
+
+
 def test_file_is_refused_when_too_large(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("vae_core.importing.published.MAX_FILE_BYTES", 1000)
     state_dict(trained(), path)
