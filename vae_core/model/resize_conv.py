@@ -15,7 +15,7 @@ MAX_LOG_VARIANCE = 4.0
 
 
 class ResizeConvNetwork(Network):
-    """Its latents are made standard after training.
+    """Mean and log-variance have a head each, and the innermost map is flattened, so that position is kept.
 
     After training the latents are whitened (`whiten`), so that over the training images they have mean 0 and
     covariance 1; the map is folded into the mean head and the decoder's first layer.
