@@ -112,8 +112,9 @@ class Body:
     def _rows_at_creases(self, rows: int) -> Points:
         """Shares of height from 0 to 1, closer together where a line runs along the side or over the bumper."""
         lines = (self.params.shoulder_frac, 0.24, _BUMPER_TOP)
-        density = 1.0 + sum(1.6 * np.exp(-(((self._heights - line) / 0.035) ** 2)) for line in lines)
-        density += 1.2 * (self._heights > 0.88)
+        density = 1.0 + 1.2 * (self._heights > 0.88)
+        for line in lines:
+            density += 1.6 * np.exp(-(((self._heights - line) / 0.035) ** 2))
         weight = np.cumsum(density)
         return np.interp(np.linspace(weight[0], weight[-1], rows), weight, self._heights)
 

@@ -47,7 +47,9 @@ def _draw_sill(canvas: Canvas, body: Body) -> None:
     canvas.polygon(body.on_side(strip), PLASTIC, 0.95 if params.cladding else 0.6)
     s = np.linspace(-body.half_width - 0.2, body.s_at_x(params.front_overhang_m), 40)
     low = body.bottom_z(np.interp(s, body.s, body.x))
-    lip = np.concatenate([np.stack([s, low], axis=-1), np.stack([s, low + deep], axis=-1)[::-1]])
+    # the cladding climbs over the bumper
+    tall = deep * (1.0 + 0.7 * bool(params.cladding) * np.clip(1.0 - s / body.half_width, 0.0, 1.0))
+    lip = np.concatenate([np.stack([s, low], axis=-1), np.stack([s, low + tall], axis=-1)[::-1]])
     canvas.polygon(body.skin(lip[:, 0], lip[:, 1]), PLASTIC, 0.95 if params.cladding else 0.6)
 
 

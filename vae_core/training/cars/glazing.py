@@ -151,8 +151,8 @@ def draw_mirrors(canvas: Canvas, body: Body, light: Light, colour: tuple[float, 
     """The near door mirror, and the far one where it shows past the pillar."""
     for side in (-1.0, 1.0):
         foot = body.cabin_side(np.array([-0.86]), np.array([0.10]))[0] * np.array([1.0, side, 1.0])
-        theta = np.linspace(0, np.pi, 9)[:, None]
-        phi = np.linspace(0, 2 * np.pi, 15)[None, :]
+        theta = np.linspace(0, np.pi, 8)[:, None]
+        phi = np.linspace(0, 2 * np.pi, 13)[None, :]
         ball = np.stack([np.sin(theta) * np.cos(phi), np.cos(theta) + 0 * phi, np.sin(theta) * np.sin(phi)], axis=-1)
         # a rounded box rather than an egg
         ball = np.sign(ball) * np.abs(ball) ** 0.6 * np.array([0.055, 0.105, 0.062])

@@ -39,7 +39,7 @@ class Headlamp:
 
     def _shrunk(self, across: float, upwards: float, lift: float = 0.0) -> Points:
         """The lamp's outline made smaller about its middle, and moved up by a share of its height."""
-        return _MIDDLE + (self._outline - _MIDDLE) * np.array([across, upwards]) + np.array([0.0, lift])
+        return np.asarray(_MIDDLE + (self._outline - _MIDDLE) * np.array([across, upwards]) + np.array([0.0, lift]))
 
     def draw(self) -> None:
         """Dark seal, housing, reflectors, glints and indicator."""

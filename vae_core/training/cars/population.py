@@ -40,7 +40,7 @@ SHARED: dict[str, tuple[float, float]] = {
     "horizon": (0.1, 1.0),
     "contrast": (0.85, 1.2),
     "warmth": (-1.0, 1.0),
-    "shadow": (0.3, 0.97),
+    "shadow": (0.15, 0.97),
     "shadow_reach": (0.0, 1.0),
     "background_level": (0.90, 1.0),
     "background_hue": (0.0, 1.0),
@@ -126,5 +126,7 @@ def draw_params(seed: int, index: int) -> CarParams:
 def _tinted(rng: np.random.Generator, base: tuple[int, int, int]) -> tuple[float, float, float]:
     """The base colour with a small change of lightness and of each channel, as 0 to 1."""
     lightness = 1.0 + 0.30 * (rng.random() - 0.5)
-    channels = [min(max(value / 255.0 * lightness + 0.04 * (rng.random() - 0.5), 0.02), 0.96) for value in base]
+    # the change of a channel grows with it, so that black stays black
+    shares = [value / 255.0 * (lightness + 0.08 * (rng.random() - 0.5)) for value in base]
+    channels = [min(max(share, 0.02), 0.96) for share in shares]
     return round(channels[0], 4), round(channels[1], 4), round(channels[2], 4)

@@ -53,8 +53,9 @@ class Canvas:
         """Stroke an open line (N, 3) in metres, as wide as that many metres are at its mean distance."""
         distance = float(np.mean((points - self.camera.eye) @ self.camera.forward))
         width = max(1, round(width_m * self.camera.scale[1] / distance))
+        joint = "curve" if width > 4 else None  # the gaps between the pieces of a thin line are too small to be seen
         self._draw.line(
-            self.camera.project(points).ravel().tolist(), fill=_bytes(colour, alpha), width=width, joint="curve"
+            self.camera.project(points).ravel().tolist(), fill=_bytes(colour, alpha), width=width, joint=joint
         )
 
     def grid(self, grid: Points, shade: Shader, inside: Points | None = None) -> None:

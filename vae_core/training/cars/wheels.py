@@ -29,13 +29,13 @@ class Wheel:
         flat = np.cos(angle)[:, None] * self._along + np.sin(angle)[:, None] * np.array([0.0, 0.0, 1.0])
         return np.asarray(self.centre + flat * np.reshape(radius, (-1, 1)) - self._axle * depth_m)
 
-    def circle(self, radius: float, depth_m: float = 0.0, points: int = 40) -> Points:
+    def circle(self, radius: float, depth_m: float = 0.0, points: int = 36) -> Points:
         """A circle (points, 3) about the axle."""
         return self.at(np.linspace(0, 2 * np.pi, points, endpoint=False), radius, depth_m)
 
     def draw_tread(self, canvas: Canvas) -> None:
         """The tread, from the inner edge outwards: drawn before the body, which hides all but its lowest part."""
-        for depth in np.linspace(_TYRE_WIDTH_M, 0.02, 8):
+        for depth in np.linspace(_TYRE_WIDTH_M, 0.02, 6):
             shade = 0.7 + 0.5 * (1.0 - depth / _TYRE_WIDTH_M)
             canvas.polygon(self.circle(self.radius, float(depth)), darker(_TYRE, shade * 0.7))
 
