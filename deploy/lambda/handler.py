@@ -25,9 +25,12 @@ from vae_core.storage.opening import open_store
 # Lambda answers with 6 MB at most, headers and the quoting of the body included.
 MAX_BODY_BYTES = 6_000_000
 
-# Read and loaded once, while Lambda starts the process; every event after that finds them here. Only /tmp can be
-# written there, and a home folder need not exist.
-SETTINGS = read_settings({"VAEJOB_HOME": "/tmp", **os.environ})
+# What holds where a variable is not set. Only /tmp can be written in Lambda, and a home folder need not exist; decoding
+# 25 million pixels takes 0.4 GB where they are transparent.
+DEFAULTS = {"VAEJOB_HOME": "/tmp", "VAEJOB_MAX_INPUT_PIXELS": "25000000"}
+
+# Read and loaded once, while Lambda starts the process; every event after that finds them here.
+SETTINGS = read_settings({**DEFAULTS, **os.environ})
 MODEL = ExportedModel.open(Path(os.environ.get("VAEJOB_EXPORT") or Path(__file__).with_name("export")))
 
 

@@ -279,7 +279,9 @@ def test_image_is_refused_when_too_large_or_cut_short(function: Function, side: 
     else:
         Image.fromarray(pixels_of(photograph())).save(buffer, format="PNG")
         buffer.truncate(len(buffer.getvalue()) // 2)
-    assert function.refused({"action": "reconstruct", "image": encoded(buffer.getvalue())})[0] == code
+    found, text = function.refused({"action": "reconstruct", "image": encoded(buffer.getvalue())})
+    assert found == code
+    assert side is None or text == "20000x20000 is 400,000,000 pixels; at most 25,000,000 are decoded"
 
 
 def test_largest_answer_fits_when_no_image_can_be_compressed(function: Function) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 from pathlib import Path
 
 import msgspec
@@ -88,8 +89,6 @@ def write_prior(folder: Path, prior: Prior) -> None:
 
 def read_prior(folder: Path, info: ExportInfo) -> Prior:
     """The prior of an export. Raises BadCheckpoint."""
-    import io
-
     data = checked_bytes(folder / PRIOR_NAME, info.prior_sha256)
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as arrays:

@@ -16,6 +16,7 @@ from vae_core.model.prior import Prior
 
 BATCH_SIZES = (1, 2, 5)
 _SEED = 0
+_TEMPERATURES = (0.0, 0.5, 1.0, 1.0, 1.0, 2.0, 2.0, 2.0, 2.0)
 
 
 class Probes(NamedTuple):
@@ -56,9 +57,6 @@ def latent_probes(prior: Prior) -> Probes:
     samples = [prior.sample(_SEED, [index], temperature) for index, temperature in enumerate(_TEMPERATURES)]
     names = (f"a latent at temperature {temperature:g}" for temperature in _TEMPERATURES)
     return Probes(np.concatenate([np.zeros_like(samples[0]), *samples]), ("zero", *names))
-
-
-_TEMPERATURES = (0.0, 0.5, 1.0, 1.0, 1.0, 2.0, 2.0, 2.0, 2.0)
 
 
 def largest_difference(original: Function, exported: Runner, probes: Probes) -> Difference:
