@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import msgspec
 import numpy as np
 import torch
@@ -9,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from vae_core.errors import InvalidValue
+from vae_core.training.randomisation import randomised
 
 _GREY = (0.299, 0.587, 0.114)  # luma of ITU-R BT.601
 
@@ -20,18 +23,48 @@ class Augmentation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     scale: an image is enlarged by up to 1 + scale, or reduced by as much.
     aspect: it is widened by up to 1 + aspect, or narrowed by as much.
     color: brightness, contrast and saturation are each multiplied by 1 - color to 1 + color.
+    randomised: share of each batch that is changed beyond what is likely; see `vae_core.training.randomisation`.
     """
 
     shift_px: int = 0
     scale: float = 0.0
     aspect: float = 0.0
     color: float = 0.0
+    randomised: float = 0.0
 
     def __post_init__(self) -> None:
-        for field, high in (("shift_px", 64), ("scale", 0.5), ("aspect", 0.5), ("color", 0.9)):
+        for field, high in (("shift_px", 64), ("scale", 0.5), ("aspect", 0.5), ("color", 0.9), ("randomised", 0.9)):
             value = getattr(self, field)
             if not 0 <= value <= high:
                 raise InvalidValue(f"augmentation.{field} {value} is out of range: 0 to {high}")
+
+
+class Batch(NamedTuple):
+    """One step's images. seen, wanted: what the encoder sees and what the decoder is to show, (B, 3, H, W) in [0, 1].
+
+    strange: how many of them, the first ones, were randomised.
+    """
+
+    seen: Tensor
+    wanted: Tensor
+    strange: int = 0
+
+
+def shown(images: Tensor, strengths: Augmentation, seed: int, number: int) -> Batch:
+    """Batch `number` as it is trained on: float32 in [0, 1], (B, 3, H, W)."""
+    images = augmented(images, strengths, seed, number)
+    strange = round(strengths.randomised * len(images))
+    if not strange:
+        return Batch(images, images)
+    order = torch.from_numpy(np.random.default_rng((seed, number, 3)).permutation(len(images)))
+    images = images[order]
+    seen, wanted = randomised(images[:strange], seed, number)
+    plain = images[strange:]
+    return Batch(_joined(seen, plain), _joined(wanted, plain), strange)
+
+
+def _joined(one: Tensor, other: Tensor) -> Tensor:
+    return torch.cat([one, other]).contiguous(memory_format=torch.channels_last)
 
 
 def augmented(images: Tensor, strengths: Augmentation, seed: int, number: int) -> Tensor:

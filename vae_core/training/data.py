@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vae_core.training.augmentation import Augmentation, augmented
+from vae_core.training.augmentation import Augmentation, Batch, shown
 from vae_core.training.cars.dataset import draw_array
 
 _READY_BATCHES = 4
@@ -59,11 +59,11 @@ class Batches:
         self._images, self._batch_size, self._seed = images, batch_size, seed
         self._augmentation = augmentation or Augmentation()
         self._orders: dict[int, np.ndarray] = {}
-        self._ready: queue.Queue[Tensor | BaseException] = queue.Queue(_READY_BATCHES)
+        self._ready: queue.Queue[Batch | BaseException] = queue.Queue(_READY_BATCHES)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._fill, args=(start,), name="batches", daemon=True)
 
-    def __enter__(self) -> Iterator[Tensor]:
+    def __enter__(self) -> Iterator[Batch]:
         self._thread.start()
         return iter(self._next, None)
 
@@ -71,7 +71,7 @@ class Batches:
         self._stop.set()
         self._thread.join()
 
-    def _next(self) -> Tensor:
+    def _next(self) -> Batch:
         item = self._ready.get()
         if isinstance(item, BaseException):
             raise item
@@ -85,7 +85,7 @@ class Batches:
         except Exception as exc:  # noqa: BLE001 - handed to the training, which ends with it
             self._put(exc)
 
-    def _put(self, item: Tensor | BaseException) -> None:
+    def _put(self, item: Batch | BaseException) -> None:
         """Wait for room in the queue, or until nobody wants the item any more."""
         while not self._stop.is_set():
             try:
@@ -94,10 +94,10 @@ class Batches:
             except queue.Full:
                 continue
 
-    def batch(self, number: int) -> Tensor:
-        """Batch `number` of the stream: float32 in [0, 1], (B, 3, H, W)."""
+    def batch(self, number: int) -> Batch:
+        """Batch `number` of the stream."""
         images = to_tensor(self._images[self.rows(number)])
-        return augmented(images, self._augmentation, self._seed, number)
+        return shown(images, self._augmentation, self._seed, number)
 
     def rows(self, number: int) -> np.ndarray:
         """Which images make up batch `number`, (B,), in rising order."""

@@ -15,7 +15,7 @@ from vae_core.model.weights import save_network
 from vae_core.training.aggregate import fit_prior, whiten_latents
 from vae_core.training.average import refresh_batch_norm
 from vae_core.training.config import TrainingConfig
-from vae_core.training.data import to_tensor
+from vae_core.training.data import Batches
 from vae_core.training.dataset import Dataset
 from vae_core.training.precision import exact
 from vae_core.training.sheets import beside_originals_sheet, reconstruction_sheet, sample_sheet, save_sheet
@@ -51,12 +51,11 @@ def export_checkpoint(trainer: Trainer, dataset: Dataset, path: Path, notes: Map
 
 
 def _norm_batches(trainer: Trainer, images: np.ndarray) -> Iterator[Tensor]:
-    """Batches from all over the images, as the network saw them in training but for their augmentation."""
-    size = trainer.config.batch_size
-    step = max(1, len(images) // (_NORM_BATCHES * size))
-    chosen = images[::step][: _NORM_BATCHES * size]
-    for number, start in enumerate(range(0, len(chosen) - size + 1, size)):
-        yield trainer.with_noise(to_tensor(chosen[start : start + size]).to(trainer.device), number)
+    """Batches as the network saw them in training: the first ones of the run."""
+    config = trainer.config
+    batches = Batches(images, config.batch_size, config.seed, augmentation=config.augmentation)
+    for number in range(_NORM_BATCHES):
+        yield trainer.with_noise(batches.batch(number).seen.to(trainer.device), number)
 
 
 def _prior(network: Network, dataset: Dataset, config: TrainingConfig) -> Prior:

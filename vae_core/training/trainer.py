@@ -13,10 +13,11 @@ from vae_core.errors import InvalidValue, PermanentError
 from vae_core.model.build import build_network
 from vae_core.model.network import Network, Posterior
 from vae_core.model.resize_conv import MIN_LOG_VARIANCE, ResizeConvNetwork
-from vae_core.training.augmentation import add_noise
+from vae_core.training.augmentation import Batch, add_noise
 from vae_core.training.average import WeightAverage
 from vae_core.training.config import TrainingConfig, same_training
 from vae_core.training.diagnosis import first_fault
+from vae_core.training.losses import Loss
 from vae_core.training.objectives import objective_of
 from vae_core.training.precision import arithmetic_of
 
@@ -32,7 +33,10 @@ class TrainingDiverged(PermanentError):
 
 
 class StepResult(NamedTuple):
-    """What a step saw. mse: of [0, 1] values. kl: nats per image. gradient_norm: before clipping."""
+    """What a step saw. mse: of [0, 1] values. kl: nats per image. Both leave out the randomised images.
+
+    gradient_norm: before clipping.
+    """
 
     loss: float
     mse: float
@@ -83,21 +87,20 @@ class Trainer:
             return self.config.beta
         return self.config.beta * min(1.0, self.image_steps / self.config.image_steps / self.config.warmup_share)
 
-    def step(self, images: Tensor) -> StepResult:
-        """Learn from one batch, float32 in [0, 1], (B, 3, H, W).
+    def step(self, batch: Batch) -> StepResult:
+        """Learn from one batch.
 
         Raises TrainingDiverged, naming the cause, and leaves the weights as they were before the step.
         """
         rate, beta = self.learning_rate(), self.beta()
-        images = images.to(self.device, memory_format=torch.channels_last)
-        seen = self.with_noise(images, self.image_steps)
+        seen = self.with_noise(batch.seen.to(self.device, memory_format=torch.channels_last), self.image_steps)
         noise = torch.randn(
-            (len(images), self.config.model.latent_dim),
+            (len(seen), self.config.model.latent_dim),
             generator=self._seeded(self.image_steps, _LATENT_NOISE),
             device=self.device,
         )
         decoded, posterior = self._run_network(seen, noise)
-        loss = self._objective.loss(images, decoded, posterior, beta)
+        loss = self._loss(batch, decoded, posterior, beta)
         self._optimizer.zero_grad(set_to_none=True)
         loss.total.backward()  # type: ignore[no-untyped-call]
         norm = nn.utils.get_total_norm([w.grad for w in self.network.parameters() if w.grad is not None])
@@ -112,8 +115,25 @@ class Trainer:
             group["lr"] = rate
         self._optimizer.step()
         self.average.update(self.network)
-        self.image_steps += len(images)
+        self.image_steps += len(seen)
         return result
+
+    def _loss(self, batch: Batch, decoded: Tensor, posterior: Posterior, beta: float) -> Loss:
+        """Of the batch; randomised images have a sigma of their own, as they are much further from their decoded ones.
+
+        mse and kl are those of the others.
+        """
+        wanted = batch.wanted.to(self.device, memory_format=torch.channels_last)
+        if batch.strange in (0, len(wanted)):
+            return self._objective.loss(wanted, decoded, posterior, beta)
+        parts = (slice(0, batch.strange), slice(batch.strange, None))
+        strange, plain = (
+            self._objective.loss(
+                wanted[part], decoded[part], Posterior(posterior.mean[part], posterior.log_variance[part]), beta
+            )
+            for part in parts
+        )
+        return Loss(torch.lerp(plain.total, strange.total, batch.strange / len(wanted)), plain.mse, plain.kl)
 
     def with_noise(self, images: Tensor, number: int) -> Tensor:
         """The images as the network sees them in training: noisy if the config says so. number: of this noise."""

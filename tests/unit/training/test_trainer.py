@@ -10,6 +10,7 @@ import torch
 from vae_core.errors import InvalidValue
 from vae_core.model.config import ModelConfig
 from vae_core.model.resize_conv import MIN_LOG_VARIANCE
+from vae_core.training.augmentation import Batch
 from vae_core.training.average import refresh_batch_norm
 from vae_core.training.config import TrainingConfig, changed
 from vae_core.training.precision import Arithmetic, arithmetic_of
@@ -23,10 +24,14 @@ _CONFIG = TrainingConfig(model=_MODEL, image_steps=400, batch_size=8, warmup_sha
 _CPU = torch.device("cpu")
 
 
-def _batch(number: int) -> torch.Tensor:
+def _images(number: int) -> torch.Tensor:
     """Eight images of one random colour each: easy to learn."""
     generator = torch.Generator().manual_seed(number)
     return torch.rand(8, 3, 1, 1, generator=generator).expand(8, 3, 16, 16).contiguous()
+
+
+def _batch(number: int) -> Batch:
+    return Batch(_images(number), _images(number))
 
 
 def _resumed(stopped: Trainer, config: TrainingConfig, folder: Path) -> Trainer:
@@ -124,9 +129,9 @@ def test_state_is_refused_when_another_version_wrote_it(tmp_path: Path) -> None:
 
 
 def test_images_are_named_when_they_are_not_finite() -> None:
-    trainer = Trainer(_CONFIG, _CPU)
+    trainer, broken = Trainer(_CONFIG, _CPU), torch.full((8, 3, 16, 16), float("nan"))
     with pytest.raises(TrainingDiverged, match=r"squared error is nan at image-step 0.*images hold values") as caught:
-        trainer.step(torch.full((8, 3, 16, 16), float("nan")))
+        trainer.step(Batch(broken, broken))
     assert "\n" not in str(caught.value)
 
 
@@ -190,7 +195,7 @@ def test_noise_is_taken_away_when_trained_to() -> None:
     trainer = Trainer(changed(_CONFIG, image_steps=1600, learning_rate=5e-3, denoise=0.4, beta=0.0), _CPU)
     for number in range(200):
         trainer.step(_batch(number % 8))
-    network, clean = trainer.network.eval(), _batch(2)
+    network, clean = trainer.network.eval(), _images(2)
     noisy = (clean + 0.2 * torch.randn(clean.shape, generator=torch.Generator().manual_seed(0))).clamp(0, 1)
     with torch.no_grad():
         error = (network(noisy) - clean).square().mean()
@@ -202,10 +207,10 @@ def test_latents_carry_no_noise_when_an_autoencoder_is_trained() -> None:
     for number in range(5):
         result = trainer.step(_batch(number))
     assert result.kl == 0.0
-    _, posterior = trainer._forward(_batch(0), torch.zeros(8, 4))
+    _, posterior = trainer._forward(_images(0), torch.zeros(8, 4))
     assert float(posterior.log_variance.detach().max()) == MIN_LOG_VARIANCE
-    one, _ = trainer._forward(_batch(0), torch.zeros(8, 4))
-    other, _ = trainer._forward(_batch(0), torch.ones(8, 4))
+    one, _ = trainer._forward(_images(0), torch.zeros(8, 4))
+    other, _ = trainer._forward(_images(0), torch.ones(8, 4))
     assert torch.equal(one, other)
 
 
@@ -247,9 +252,9 @@ def test_average_follows_the_weights_when_updated() -> None:
 def test_batch_norm_fits_the_images_when_refreshed() -> None:
     trainer = Trainer(_CONFIG, _CPU)
     network = trainer.average.network
-    refresh_batch_norm(network, [_batch(number) for number in range(4)])
+    refresh_batch_norm(network, [_images(number) for number in range(4)])
     block = network.encoder[0]
     with torch.no_grad():
-        maps = torch.cat([block.conv(_batch(number)) for number in range(4)])  # type: ignore[operator, union-attr]
+        maps = torch.cat([block.conv(_images(number)) for number in range(4)])  # type: ignore[operator, union-attr]
     torch.testing.assert_close(block.norm.running_mean, maps.mean(dim=(0, 2, 3)), rtol=1e-3, atol=1e-5)  # type: ignore[union-attr]
     assert not network.training

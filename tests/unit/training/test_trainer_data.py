@@ -41,15 +41,20 @@ def test_batch_ends_one_epoch_and_begins_the_next_when_it_does_not_fit() -> None
     assert batches.rows(3).tolist() == sorted(second[2:6])
 
 
-@pytest.mark.parametrize("augmentation", [Augmentation(), Augmentation(shift_px=2, scale=0.1, color=0.3)])
+@pytest.mark.parametrize(
+    "augmentation", [Augmentation(), Augmentation(shift_px=2, scale=0.1, color=0.3, randomised=0.5)]
+)
 def test_batches_are_the_same_when_started_in_the_middle(augmentation: Augmentation) -> None:
     images = np.random.default_rng(0).integers(0, 256, (10, 8, 8, 3), dtype=np.uint8)
     with Batches(images, 4, seed=5, augmentation=augmentation) as stream:
         whole = list(islice(stream, 5))
     with Batches(images, 4, seed=5, start=3, augmentation=augmentation) as stream:
         rest = list(islice(stream, 2))
-    assert all(torch.equal(one, other) for one, other in zip(whole[3:], rest, strict=True))
-    assert not torch.equal(whole[0], whole[3])
+    assert all(
+        torch.equal(one.seen, other.seen) and torch.equal(one.wanted, other.wanted)
+        for one, other in zip(whole[3:], rest, strict=True)
+    )
+    assert not torch.equal(whole[0].seen, whole[3].seen)
 
 
 def test_training_hears_of_it_when_reading_a_batch_fails() -> None:
