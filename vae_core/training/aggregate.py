@@ -49,14 +49,15 @@ def fit_prior(
     draw from each image's posterior, which is what the decoder was trained on.
     """
     rng = np.random.default_rng(seed)
-    points = _draws(network, images, rng)
+    points = posterior_draws(network, images, rng)
     usable = [count for count in components if count == 1 or len(points) >= 20 * count]
     if not len(held_out) or len(usable) < 2:
         return fit_mixture(points, min(usable, default=1), seed=seed)
-    return best_mixture(points, _draws(network, held_out, rng), usable, seed=seed)
+    return best_mixture(points, posterior_draws(network, held_out, rng), usable, seed=seed)
 
 
-def _draws(network: Network, images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def posterior_draws(network: Network, images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """One latent from the posterior of each of `images`, uint8 (N, H, W, 3): float64 (N, Z)."""
     means, variances = (moments.double().numpy() for moments in posterior_moments(network, images))
     draws: np.ndarray = means + rng.standard_normal(means.shape) * np.sqrt(variances)
     return draws

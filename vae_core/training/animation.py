@@ -85,7 +85,7 @@ def _frames(sheets: Sequence[Sheet]) -> Iterator[Image.Image]:
         frame.paste(picture, (0, 0))
         draw = ImageDraw.Draw(frame)
         draw.rectangle((0, size[1], size[0], size[1] + _STRIP_PX), fill=_PAPER)
-        text = f"after {sheet.image_steps:,} images"
+        text = f"image-step {sheet.image_steps:,}"
         draw.text((8, size[1] + _STRIP_PX // 2), text, font=font, fill=_INK, anchor="lm")
         yield frame
 

@@ -1,0 +1,72 @@
+"""`vaecore latent-map`: latent space in two dimensions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from vae_core.commands.params import PATH
+
+if TYPE_CHECKING:
+    from vae_core.training.latent_map import Method
+
+
+@click.command("latent-map")
+@click.argument("checkpoint", type=PATH)
+@click.argument("data", type=PATH)
+@click.option("--out", type=PATH, required=True, help="The PNG file to write.")
+@click.option("--beside", type=PATH, help="Another checkpoint, such as an autoencoder, to show beside it.")
+@click.option("--color-by", help="A column of cars.csv, or brightness.")
+@click.option(
+    "--method", type=click.Choice(["tsne", "pca"]), default="tsne", show_default=True, help="How the plane is chosen."
+)
+@click.option("--n", "count", type=int, default=1000, show_default=True, help="Images to encode, at most.")
+@click.option("--draws", type=int, default=500, show_default=True, help="Latents to draw from each prior.")
+@click.option("--seed", type=int, default=0, show_default=True, help="The same seed makes the same map.")
+def latent_map_command(
+    checkpoint: Path,
+    data: Path,
+    out: Path,
+    beside: Path | None,
+    color_by: str | None,
+    method: Method,
+    count: int,
+    draws: int,
+    seed: int,
+) -> None:
+    """Show where the images of DATA lie in the latent space of CHECKPOINT.
+
+    DATA is a folder that `vaecore cars` wrote, or anything that `vaecore train` takes; best, what was trained on. Grey
+    crosses are draws from N(0, I). A draw is in a gap when it is further from every encoded image than 95 % of those
+    are from their nearest neighbour; 5 % are when a prior fits perfectly.
+    """
+    from vae_core.errors import InvalidValue
+    from vae_core.jobs.checks import check_int
+    from vae_core.model.weights import load_checkpoint
+    from vae_core.training.latent_figure import Panel, draw_maps
+    from vae_core.training.latent_map import map_latents, open_pictures
+
+    check_int("--n", count, 3, 20_000)
+    check_int("--draws", draws, 1, 20_000)
+    check_int("--seed", seed, 0, 2**32 - 1)
+    if out.suffix.lower() != ".png":
+        raise InvalidValue(f"--out {out} is of unknown type: a path that ends in .png is allowed")
+    panels, parameter = [], None
+    for path in [checkpoint, beside] if beside else [checkpoint]:
+        network, prior, info = load_checkpoint(path)
+        images, parameter = open_pictures(data, info.config.image_size, count, color_by)
+        if len(images) < 3:
+            raise InvalidValue(f"{data}: holds {len(images)} pictures: at least 3 are needed for a map")
+        found = map_latents(network, prior, images, method=method, draws=draws, seed=seed)
+        panels.append(Panel(_name(path), found))
+        gaps = f"{found.gaps_standard:.1%} of draws from N(0, I), {found.gaps_prior:.1%} of those from its own prior"
+        click.echo(f"{path}: in gaps between {len(images)} encoded images: {gaps}")
+    if parameter is not None:
+        draw_maps(panels, parameter, out)
+
+
+def _name(path: Path) -> str:
+    """What tells checkpoints apart: all of them have one name in their runs' folders."""
+    return path.resolve().parent.name if path.name == "checkpoint.safetensors" else path.stem
