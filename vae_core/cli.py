@@ -14,6 +14,7 @@ COMMANDS = {
     "cars": Entry("Data", "cars", "Draw cars, with a table of their parameters."),
     "prepare": Entry("Data", "prepare", "Make one data set of a folder, zip or bucket of pictures."),
     "train": Entry("Model", "train", "Train a checkpoint on images."),
+    "evaluate": Entry("Model", "evaluate", "Measure how good a checkpoint is, beside its controls."),
     "latent-map": Entry("Model", "latent_map", "Show where encoded images lie, and the gaps between them."),
     "animate": Entry("Model", "animate", "Show how a training went as a film of its sheets."),
     "import-seed": Entry("Model", "import_seed", "Make a checkpoint of the published weights."),

@@ -1,0 +1,1 @@
+"""How good a checkpoint is: every figure beside its controls, as JSON and as a page."""
