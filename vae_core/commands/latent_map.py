@@ -39,8 +39,8 @@ def latent_map_command(
     """Show where the images of DATA lie in the latent space of CHECKPOINT.
 
     DATA is a folder that `vaecore cars` wrote, or anything that `vaecore train` takes; best, what was trained on. Grey
-    crosses are draws from N(0, I). A draw is in a gap when it is further from every encoded image than 95 % of those
-    are from their nearest neighbour; 5 % are when a prior fits perfectly.
+    crosses are draws from N(0, I). Told is how far a draw is from the nearest encoded image, against how far those are
+    from each other, by the medians: 1 when a prior fits perfectly, and the more, the emptier the space is.
     """
     from vae_core.errors import InvalidValue
     from vae_core.jobs.checks import check_int
@@ -61,8 +61,8 @@ def latent_map_command(
             raise InvalidValue(f"{data}: holds {len(images)} pictures: at least 3 are needed for a map")
         found = map_latents(network, prior, images, method=method, draws=draws, seed=seed)
         panels.append(Panel(_name(path), found))
-        gaps = f"{found.gaps_standard:.1%} of draws from N(0, I), {found.gaps_prior:.1%} of those from its own prior"
-        click.echo(f"{path}: in gaps between {len(images)} encoded images: {gaps}")
+        ratios = f"{found.empty_standard:.2f} times for N(0, I), {found.empty_prior:.2f} times for its own prior"
+        click.echo(f"{path}: from a draw to an encoded image, against from one of {len(images)} to another: {ratios}")
     if parameter is not None:
         draw_maps(panels, parameter, out)
 

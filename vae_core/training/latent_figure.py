@@ -34,9 +34,10 @@ def draw_maps(panels: Sequence[Panel], parameter: Parameter, out: Path) -> None:
     axes = list(figure.subplots(1, len(panels), squeeze=False)[0])
     for place, panel in zip(axes, panels, strict=True):
         place.set_title(
-            f"{panel.name}\nin gaps: {panel.map.gaps_standard:.0%} of N(0, I), {panel.map.gaps_prior:.0%} of its prior",
+            f"{panel.name}\nto the nearest image, against image to image: N(0, I) {panel.map.empty_standard:.2f}, "
+            f"fitted prior {panel.map.empty_prior:.2f}",
             loc="left",
-            fontsize=11,
+            fontsize=10,
         )
         place.set_xticks([])
         place.set_yticks([])

@@ -24,7 +24,6 @@ Images = NDArray[np.uint8]
 
 BRIGHTNESS = "brightness"
 _DRAWN_COLUMN = "yaw_deg"
-_NEAR_SHARE = 0.95
 _MAX_CATEGORIES = 20
 _MAX_PIXELS = 100_000_000
 
@@ -44,14 +43,14 @@ class Parameter(NamedTuple):
 class LatentMap(NamedTuple):
     """One network's latents in the plane.
 
-    points: of the encoded images, (N, 2). draws: of N(0, I), (M, 2). gaps_standard, gaps_prior: the share of draws from
-    N(0, I), and from the checkpoint's own prior, that lie in gaps; see `share_in_gaps`.
+    points: of the encoded images, (N, 2). draws: of N(0, I), (M, 2). empty_standard, empty_prior: the `emptiness` of
+    draws from N(0, I), and of those from the checkpoint's own prior.
     """
 
     points: Floats
     draws: Floats
-    gaps_standard: float
-    gaps_prior: float
+    empty_standard: float
+    empty_prior: float
 
 
 def open_pictures(source: Path, size: int, count: int, color_by: str | None) -> tuple[Images, Parameter]:
@@ -128,21 +127,21 @@ def map_latents(network: Network, prior: Prior, images: Images, *, method: Metho
     return LatentMap(
         flat[: len(latents)],
         flat[len(latents) :],
-        share_in_gaps(latents, standard),
-        share_in_gaps(latents, own),
+        emptiness(latents, standard),
+        emptiness(latents, own),
     )
 
 
-def share_in_gaps(latents: Floats, draws: Floats) -> float:
-    """The share of `draws`, (M, Z), that are further from every one of `latents`, (N, Z), than 95 % of those are from
-    their own nearest neighbour. Draws from what the latents themselves come from: 0.05; N of at least 3.
+def emptiness(latents: Floats, draws: Floats) -> float:
+    """How far the `draws`, (M, Z), are from the nearest of the `latents`, (N, Z), against how far those are from each
+    other: the ratio of the medians. 1 for draws from what the latents come from; above it, draws fall into gaps.
+    N is at least 3.
     """
     from scipy.spatial.distance import cdist
 
     between = cdist(latents, latents)  # (N, N)
     np.fill_diagonal(between, np.inf)
-    limit = np.quantile(between.min(axis=1), _NEAR_SHARE)
-    return float((cdist(draws, latents).min(axis=1) > limit).mean())
+    return float(np.median(cdist(draws, latents).min(axis=1)) / np.median(between.min(axis=1)))
 
 
 def _pca(latents: Floats, draws: Floats) -> Floats:
