@@ -53,9 +53,10 @@ def latent_map_command(
     check_int("--seed", seed, 0, 2**32 - 1)
     if out.suffix.lower() != ".png":
         raise InvalidValue(f"--out {out} is of unknown type: a path that ends in .png is allowed")
+    paths = [checkpoint, beside] if beside else [checkpoint]
+    loaded = [load_checkpoint(path) for path in paths]  # all of them first: a refusal is not to take long
     panels, parameter = [], None
-    for path in [checkpoint, beside] if beside else [checkpoint]:
-        network, prior, info = load_checkpoint(path)
+    for path, (network, prior, info) in zip(paths, loaded, strict=True):
         images, parameter = open_pictures(data, info.config.image_size, count, color_by)
         if len(images) < 3:
             raise InvalidValue(f"{data}: holds {len(images)} pictures: at least 3 are needed for a map")

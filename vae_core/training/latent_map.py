@@ -71,9 +71,7 @@ def open_pictures(source: Path, size: int, count: int, color_by: str | None) -> 
     if name == BRIGHTNESS:
         return images, Parameter(name, images.mean(axis=(1, 2, 3)) / 255.0)
     if name not in columns:
-        raise InvalidValue(
-            f"--color-by {name} is unknown for {source}: {', '.join([BRIGHTNESS, *columns])} are allowed"
-        )
+        raise InvalidValue(f"--color-by {name} is unknown for {source}: one of {', '.join([BRIGHTNESS, *columns])}")
     return images, _parameter(name, [row[name] for row in rows])
 
 

@@ -103,8 +103,12 @@ def test_picture_of_both_is_written_the_same_when_the_command_is_given_again(
 @pytest.mark.parametrize(
     ("data", "options", "said"),
     [
-        ("cars", ["--color-by", "speed"], "--color-by speed is unknown for cars: brightness, seed, index, family"),
-        ("two.npy", ["--color-by", "family"], "--color-by family is unknown for two.npy: brightness are allowed"),
+        (
+            "cars",
+            ["--color-by", "speed"],
+            "--color-by speed is unknown for cars: one of brightness, seed, index, family",
+        ),
+        ("two.npy", ["--color-by", "family"], "--color-by family is unknown for two.npy: one of brightness"),
         ("two.npy", [], "two.npy: holds 2 pictures: at least 3"),
         ("none", [], "none: no such"),
         ("torn", [], "torn/cars.csv: is not a table of drawn cars"),
