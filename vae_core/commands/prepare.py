@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     "--duplicates",
     "distance",
     type=int,
-    default=10,
+    default=14,
     show_default=True,
     help="Bits of 256 by which two pictures that look the same may differ, 0 to 40.",
 )

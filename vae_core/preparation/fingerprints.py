@@ -15,7 +15,8 @@ BITS = _SIDE * _SIDE
 _CELLS = 8
 # Copies that were made brighter by a fifth or packed hard differ by up to 30 in some cell, a repainted car by over 45.
 _COLOUR_TOLERANCE = 40
-DEFAULT_DISTANCE = 10
+# Of 20,000 drawn cars no two are as near, nor any of the photographs it was measured on, which are 80 apart and more.
+DEFAULT_DISTANCE = 14
 MAX_DISTANCE = 40
 
 
@@ -55,7 +56,7 @@ def find_copies(looks: Sequence[Fingerprint], distance: int) -> list[Match | Non
     No two of those kept look the same.
 
     Only pictures that share a band of their hashes are compared: of distance + 1 bands, `distance` differing bits
-    leave at least one untouched. With 10, of 20,000 drawn cars one pair in 3,500 is.
+    leave at least one untouched. With 14, of 20,000 drawn cars one pair in 270 is.
     """
     shapes = np.frombuffer(b"".join(each.shape for each in looks), np.uint8).reshape(len(looks), BITS // 8)
     bits = np.unpackbits(shapes, axis=1)

@@ -9,7 +9,7 @@ import msgspec
 
 from vae_core.errors import BadImage, InvalidValue, ObjectChanged, ObjectMissing, ObjectTooLarge, StoreError
 from vae_core.inputs import list_inputs, open_inputs
-from vae_core.jobs.sources import LOCAL, S3
+from vae_core.jobs.sources import S3, parse_source
 from vae_core.jobs.spec import ReconstructSpec
 from vae_core.preparation.sources import Candidate, FolderSource, Listing, PictureSource, is_hidden, printable
 from vae_core.preparation.zips import ZipSource
@@ -27,8 +27,14 @@ class Address(NamedTuple):
 
     @property
     def path(self) -> Path | None:
-        """Where it is on this machine, if it is."""
-        return None if self.text.startswith(S3) else Path(self.text.removeprefix(LOCAL))
+        """Where it is on this machine, if it is. Raises InvalidValue for an address that is not understood."""
+        if self.text.startswith(S3):
+            return None
+        if "://" in self.text:
+            return Path(parse_source(self.text).path)
+        if not self.text:
+            raise InvalidValue("SOURCE is empty: give a folder or zip of pictures, or s3://bucket/prefix/")
+        return Path(self.text)
 
     @property
     def readers(self) -> int:

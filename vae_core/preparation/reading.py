@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import io
-import multiprocessing
-import signal
 import warnings
-from collections import deque
 from collections.abc import Generator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from vae_core.errors import BadImage, PermanentError
+from vae_core.errors import BadImage
 from vae_core.imaging.decoding import FORMATS, decode_fitted
 from vae_core.imaging.encoding import encode_image
 from vae_core.preparation.fingerprints import Fingerprint, fingerprint
 from vae_core.preparation.opening import Address
+from vae_core.preparation.processes import do_beside
 from vae_core.preparation.recipe import Recipe
 from vae_core.preparation.sources import Candidate, Rejected
 from vae_core.preparation.splits import content_hash
@@ -52,19 +51,20 @@ def read_pictures(
 ) -> Generator[Picture | Rejected]:
     """Each candidate's picture, or why there is none, in order. Leaving the iterator early ends the processes.
 
-    processes: at most this many; few candidates are read here. Raises StoreError or StoreUnavailable.
+    processes: at most this many; few candidates are read here. Raises StoreError or StoreUnavailable, or
+    PermanentError if a process died.
     """
-    processes = min(processes, len(candidates) // _WORTH_A_PROCESS)
     chunks = [candidates[start : start + _CHUNK] for start in range(0, len(candidates), _CHUNK)]
-    if processes < 2:
-        reader = _Reader(address, recipe)
-        try:
-            for chunk in chunks:
-                yield from reader.read(chunk)
-        finally:
-            reader.close()
+    begin = partial(_Reader, address, recipe)
+    processes = min(processes, len(candidates) // _WORTH_A_PROCESS)
+    if processes > 1:
+        with closing(do_beside(begin, chunks, processes)) as results:
+            for result in results:
+                yield from result
         return
-    yield from _read_beside(address, chunks, recipe, processes)
+    with closing(begin()) as reader:
+        for chunk in chunks:
+            yield from reader.do(chunk)
 
 
 def make_picture(name: str, data: bytes, recipe: Recipe, max_pixels: int) -> Picture:
@@ -101,7 +101,7 @@ class _Reader:
         self._recipe, self._max_pixels = recipe, address.settings.max_input_pixels
         self._threads = ThreadPoolExecutor(address.readers) if address.readers > 1 else None
 
-    def read(self, chunk: Sequence[Candidate]) -> list[Picture | Rejected]:
+    def do(self, chunk: Sequence[Candidate]) -> list[Picture | Rejected]:
         fetched = self._threads.map(self._fetch, chunk) if self._threads else map(self._fetch, chunk)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow's, of odd but readable files
@@ -125,46 +125,3 @@ class _Reader:
             return make_picture(candidate.name, data, self._recipe, self._max_pixels)
         except BadImage as error:
             return Rejected(candidate.name, error.reason, str(error))
-
-
-_reader: _Reader  # in a process that was spawned to read
-
-
-def _start(address: Address, recipe: Recipe) -> None:
-    global _reader
-    _reader = _Reader(address, recipe)
-
-
-def _read_chunk(chunk: Sequence[Candidate]) -> list[Picture | Rejected]:
-    return _reader.read(chunk)
-
-
-def _read_beside(
-    address: Address, chunks: Sequence[Sequence[Candidate]], recipe: Recipe, processes: int
-) -> Generator[Picture | Rejected]:
-    """The same by several processes, which are a few chunks ahead of who consumes their pictures, and no more."""
-    context = multiprocessing.get_context("spawn")
-    executor = ProcessPoolExecutor(processes, context, initializer=_start, initargs=(address, recipe))
-    try:
-        ahead: deque[Future[list[Picture | Rejected]]] = deque()
-        for chunk in chunks:
-            ahead.append(_submitted(executor, chunk))
-            if len(ahead) > 2 * processes:
-                yield from ahead.popleft().result()
-        while ahead:
-            yield from ahead.popleft().result()
-    except BrokenProcessPool as error:
-        raise PermanentError(
-            "a process that decoded pictures died, most likely for want of memory; try again with --processes 1"
-        ) from error
-    finally:
-        executor.shutdown(cancel_futures=True)
-
-
-def _submitted(executor: ProcessPoolExecutor, chunk: Sequence[Candidate]) -> Future[list[Picture | Rejected]]:
-    """Submitted while Ctrl-C waits: processes begin here and go on without it, so that it is this one's alone."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        return executor.submit(_read_chunk, chunk)
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -63,14 +63,16 @@ class ZipSource:
         return ()
 
     def read(self, candidate: Candidate) -> bytes:
-        info = self._entries[int(candidate.key)]
         try:
+            info = self._entries[int(candidate.key)]
             with self._zip.open(info) as file:
                 # Told how much to read, it never unpacks more, though the entry may: `read()` would.
                 data = file.read(info.file_size)
         except MemoryError:
             raise
-        except Exception as error:  # as above, and zlib.error: this entry is damaged, the others may be whole
+        except (
+            Exception
+        ) as error:  # as above, zlib.error, or IndexError in an archive that was replaced: the rest may be whole
             raise BadImage("damaged", f"damaged in the archive: {error}") from error
         if len(data) != info.file_size:
             raise BadImage(
