@@ -18,7 +18,7 @@ from vae_core.evaluation.report import (
     Samples,
 )
 
-_TIMES = "x"
+_TIMES = "×"
 _DB = "dB"
 
 

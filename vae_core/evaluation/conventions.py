@@ -28,7 +28,8 @@ _TEXTS = {
         leaves the encoder's too wide. KL to N(0, I) is exact, KL to a mixture the mean over eight draws. Active units
         are latents whose mean varies by more than 0.01 over the images.""",
     "samples": """
-        There are {half} images on both sides of every comparison, as such distances grow when sets shrink; each figure
+        There are {half} images on both sides of every comparison, as such distances grow when sets shrink. That raises
+        the floor too, so a ratio to it says less with few images: compare only evaluations of equal sets. Each figure
         is the mean over two comparisons, one with each half of the test images. Real is one half against the other.
         The temperature is 1; one line is for the checkpoint's own prior, one for N(0, I). PCA's line is the Gaussian
         fitted to its scores.""",

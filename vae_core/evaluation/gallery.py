@@ -36,6 +36,6 @@ class Gallery:
 
 def marked(images: Images, masks: Mask) -> Images:
     """The images with all but their foreground paled: what the foreground's figures are measured on."""
-    tinted = (images // 4 + np.array([191, 120, 191], dtype=np.uint8)).astype(np.uint8)
+    tinted = (images // 5 + np.array([150, 172, 204], dtype=np.uint8)).astype(np.uint8)
     result: NDArray[np.uint8] = np.where(masks[..., None], images, tinted)
     return result

@@ -10,7 +10,7 @@ from scipy.optimize import minimize_scalar
 from scipy.special import log_ndtr
 
 from vae_core.evaluation.report import LikelihoodScores
-from vae_core.evaluation.subject import Coder, Floats, Images, Moments
+from vae_core.evaluation.subject import Coder, Floats, Images, Moments, is_standard
 from vae_core.model.prior import Prior
 
 ACTIVE_VARIANCE = 0.01  # Burda et al., "Importance Weighted Autoencoders", 2016
@@ -18,6 +18,7 @@ _KL_DRAWS = 8
 _TRIED = 128  # images by which the scale is chosen
 _SCALES = (1.0, 1 / 2, 1 / 4, 1 / 8, 1 / 16, 1 / 32)
 _LN2 = math.log(2.0)
+_APART = np.abs(np.arange(256)[:, None] - np.arange(256)[None, :])
 _MIN_SIGMA, _MAX_SIGMA = 0.05, 1000.0
 
 
@@ -111,7 +112,7 @@ def standard_kl(posterior: Moments) -> Floats:
 
 def prior_kl(posterior: Moments, prior: Prior, rng: np.random.Generator) -> float:
     """Mean KL of the posteriors to the prior in nats: exact for N(0, I), else the mean over eight draws of each."""
-    if _is_standard(prior):
+    if is_standard(prior):
         return float(standard_kl(posterior).sum(axis=1).mean())
     deviation = np.sqrt(posterior.variance)
     own = -0.5 * (1.0 + np.log(2.0 * np.pi * posterior.variance)).sum(axis=1).mean()  # its entropy, exactly, negated
@@ -119,18 +120,12 @@ def prior_kl(posterior: Moments, prior: Prior, rng: np.random.Generator) -> floa
     return float(own - np.mean([prior.log_density(each).mean() for each in draws]))
 
 
-def _is_standard(prior: Prior) -> bool:
-    unit = np.eye(prior.latent_dim)
-    return len(prior.weights) == 1 and not prior.means.any() and bool((prior.factors[0] == unit).all())
-
-
 def _log_levels(sigma: float) -> Floats:
     """Log-probability of each level (rows) under a Gaussian around each level (columns), (256, 256)."""
-    offset = np.arange(256.0)[:, None] - np.arange(256.0)[None, :]
-    # By symmetry the lower tail is used throughout, where differences keep their precision.
-    high, low = (0.5 - np.abs(offset)) / sigma, (-0.5 - np.abs(offset)) / sigma
-    table = log_ndtr(high) + np.log1p(-np.exp(log_ndtr(low) - log_ndtr(high)))
-    table[0] = log_ndtr((0.5 - np.arange(256.0)) / sigma)
-    table[255] = log_ndtr((np.arange(256.0) - 254.5) / sigma)
-    logs: Floats = table
-    return logs
+    apart = np.arange(256.0)
+    # By symmetry the lower tail serves for either side, where differences keep their precision.
+    high, low = log_ndtr((0.5 - apart) / sigma), log_ndtr((-0.5 - apart) / sigma)
+    inner = high + np.log1p(-np.exp(low - high))  # (256,)
+    table: Floats = inner[_APART]
+    table[0], table[255] = high, high[::-1]  # with the whole of the tail
+    return table

@@ -63,7 +63,8 @@ def make_page(found: Evaluation, gallery: Gallery) -> bytes:
 def _section(found: Evaluation, name: str, body: str) -> str:
     texts = [found.conventions.get(key, "") for key in _HOW.get(name, (name,))]
     how = "".join(f'<p class="how">{html.escape(text)}</p>' for text in texts if text)
-    return f'<section id="{name}"><h2>{_TITLES[name]}</h2>{how}{body}</section>'
+    closing = f"<details><summary>How this is measured</summary>{how}</details>" if how else ""
+    return f'<section id="{name}"><h2>{_TITLES[name]}</h2>{body}{closing}</section>'
 
 
 def _subtitle(found: Evaluation) -> str:
@@ -104,7 +105,7 @@ def _stats(found: Evaluation) -> list[tuple[str, str, str]]:
             ("coverage", number(made.coverage, 2), f"real: {number(real.coverage, 2)}"),
         ]
     speed = found.timing.speed[own]
-    return [*stats, ("decoding", f"{speed.decode_per_s:,.0f}/s", f"{found.timing.threads} threads")]
+    return [*stats, ("decoding", f"{speed.decode_per_s:,.0f}/s", f"threads: {found.timing.threads}")]
 
 
 def _stat(name: str, value: str, against: str) -> str:

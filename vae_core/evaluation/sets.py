@@ -23,7 +23,7 @@ from vae_core.evaluation.report import (
     SampleScores,
 )
 from vae_core.evaluation.samples import Described, describe, mean_scores, missing_scores, set_scores
-from vae_core.evaluation.subject import Floats, Images, Subject
+from vae_core.evaluation.subject import Floats, Images, Subject, is_standard
 
 _SHOWN_SAMPLES = 24
 _SHOWN = 8
@@ -55,9 +55,10 @@ class SetSections:
     def samples(self, gallery: Gallery) -> Samples:
         """Every model's samples, and those of its N(0, I), beside real images and blurred ones."""
         bench, half = self._bench, self._bench.half
-        sets = {BLURRED: self._described(blurred(self._real.images)), **self._drawn}
-        for subject in bench.subjects[:-1]:
-            if not _is_standard(subject):
+        sets = {BLURRED: self._described(blurred(self._real.images))}
+        for subject in bench.subjects:
+            sets[subject.label] = self._drawn[subject.label]
+            if not is_standard(subject.prior):
                 drawn = self._described(subject.samples(2 * half, self._seed, standard=True))
                 sets[standard_label(subject.label)] = drawn
         scores = {REAL: self._floor()}
@@ -173,12 +174,4 @@ def _mean_interpolation(first: InterpolationScores, second: InterpolationScores)
     known = base > 0.0
     return InterpolationScores(
         base, encoded, generated, encoded / base if known else None, generated / base if known else None
-    )
-
-
-def _is_standard(subject: Subject) -> bool:
-    prior = subject.prior
-    return len(prior.weights) == 1 and bool(
-        np.array_equal(prior.means[0], np.zeros(prior.latent_dim))
-        and np.array_equal(prior.factors[0], np.eye(prior.latent_dim))
     )

@@ -107,6 +107,12 @@ def load_subject(path: Path, label: str, device: torch.device) -> Subject:
     return Subject(label, NetworkCoder(network, device), prior, network.config.image_size, parameters, info)
 
 
+def is_standard(prior: Prior) -> bool:
+    """Whether the prior is N(0, I) itself."""
+    unit = np.eye(prior.latent_dim)
+    return len(prior.weights) == 1 and not prior.means.any() and bool((prior.factors[0] == unit).all())
+
+
 def _as_float32(latents: NDArray[np.floating]) -> NDArray[np.float32]:
     return np.ascontiguousarray(latents, dtype=np.float32)
 

@@ -213,11 +213,10 @@ def _speed(found: Evaluation) -> Table:
                 number(speed.decode_per_s, 0),
             )
         )
-    title = (
-        f"Size and speed: batches of {found.timing.batch_size} on {found.timing.device}, {found.timing.threads} threads"
-    )
+    timing = found.timing
+    title = f"Size and speed: batches of {timing.batch_size} on {timing.device}, threads: {timing.threads}"
     return Table("timing", title, ("", "weights", "file", "encoded/s", "decoded/s"), rows)
 
 
 def _over(value: Figure, floor: Figure) -> str:
-    return NONE if value is None or not floor else f"{value / floor:.2f}x"
+    return NONE if value is None or not floor else f"{value / floor:.2f}×"

@@ -1,0 +1,63 @@
+"""Copies are caught, and nothing else is."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.unit.evaluation.shapes import Images, shapes
+from vae_core.evaluation.features import FeatureSpace
+from vae_core.evaluation.memorisation import RealSets, memorisation_scores, near_copies
+from vae_core.evaluation.neighbours import thumbnails
+from vae_core.evaluation.report import MemorisationScores
+
+TRAIN, HELD_OUT = shapes(600, 1), shapes(120, 2)
+REAL = RealSets(thumbnails(TRAIN), thumbnails(HELD_OUT))
+
+
+def scores_of(samples: Images) -> MemorisationScores:
+    return memorisation_scores(thumbnails(samples), REAL)
+
+
+def test_samples_are_called_copies_when_they_are_training_images_with_noise() -> None:
+    found = scores_of(near_copies(TRAIN, 120, seed=0))
+    assert found.memorised is True
+    assert found.share_p is not None and found.share_p < 0.001
+    assert found.nearer_p is not None and found.nearer_p < 0.001
+    assert found.train_share == 1.0
+    assert found.distance is not None and found.held_out_distance is not None
+    assert found.distance < 0.2 * found.held_out_distance
+
+
+def test_copies_are_caught_in_the_feature_space_when_looked_for_there() -> None:
+    space = FeatureSpace(TRAIN)
+    real = RealSets(space.fitted, space.project(HELD_OUT))
+    found = memorisation_scores(space.project(near_copies(TRAIN, 120, seed=0)), real)
+    assert found.memorised is True
+    assert memorisation_scores(space.project(shapes(120, 3)), real).memorised is False
+
+
+@pytest.mark.parametrize("seed", [3, 4, 5])
+def test_samples_are_not_called_copies_when_they_are_other_real_images(seed: int) -> None:
+    found = scores_of(shapes(120, seed))
+    assert found.memorised is False
+    assert found.share_p is not None and found.share_p > 0.001
+    assert found.nearer_p is not None and found.nearer_p > 0.001
+    assert found.expected_train_share == pytest.approx(600 / 720)
+
+
+def test_samples_are_not_called_copies_when_they_are_only_typical() -> None:
+    # Nearer to the middle, as blurred images are, and so nearer to all others: the first test alone would be misled.
+    rng = np.random.default_rng(0)
+    real = RealSets(rng.standard_normal((600, 20)), rng.standard_normal((120, 20)))
+    found = memorisation_scores(0.5 * rng.standard_normal((120, 20)), real)
+    assert found.nearer_p is not None and found.nearer_p < 0.001
+    assert found.share_p is not None and found.share_p > 0.001
+    assert found.memorised is False
+
+
+def test_verdict_is_open_when_there_are_too_few_images() -> None:
+    few = RealSets(REAL.train, REAL.held_out[:5])
+    found = memorisation_scores(REAL.held_out[:50], few)
+    assert (found.nearer_p, found.share_p, found.memorised) == (None, None, None)
+    assert found.distance is not None
