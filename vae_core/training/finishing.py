@@ -36,6 +36,7 @@ def export_checkpoint(trainer: Trainer, dataset: Dataset, path: Path, notes: Map
     config, network = trainer.config, trainer.average.network
     held_out = dataset.validation[: config.validation_images]
     notes = dict(notes)
+    _LOG.info("fitting latents and prior to %d images", len(dataset.train))
     with exact():
         if config.ema_decay > 0.0:  # averaged weights see their maps otherwise than the weights they come from
             refresh_batch_norm(network, _norm_batches(trainer, dataset.train))

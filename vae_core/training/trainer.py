@@ -185,10 +185,10 @@ class Trainer:
         """Go on from where `state` was called.
 
         Settings may have changed since then, and a change is noted in `stages`; raises InvalidValue, naming the file
-        `where`, when the model, the seed or the optimiser has.
+        `where`, when the model, the seed, the objective or the optimiser has.
         """
         before = TrainingConfig.from_json(state["stages"][-1][1], where=where)
-        for field in ("model", "seed", "optimizer"):
+        for field in ("model", "seed", "objective", "optimizer"):
             if getattr(before, field) != getattr(self.config, field):
                 raise InvalidValue(f"{where}: is of another {field}: use the same, or another folder for the run")
         self.image_steps = state["image_steps"]

@@ -21,9 +21,9 @@ def run(tmp_path: Path) -> Path:
     sheets.mkdir(parents=True)
     for number in (2, 0, 1):
         name = f"{(number + 1) * 45_000_000:08d}"  # the last one has a digit more than the first has
-        Image.new("RGB", (61, 35), _COLOURS[number]).save(sheets / f"{name}-samples.png")
-    Image.new("RGB", (61, 35)).save(sheets / "final-samples.png")
-    Image.new("RGB", (61, 35)).save(sheets / "00000001-reconstructions.png")
+        Image.new("RGB", (161, 35), _COLOURS[number]).save(sheets / f"{name}-samples.png")
+    Image.new("RGB", (161, 35)).save(sheets / "final-samples.png")
+    Image.new("RGB", (161, 35)).save(sheets / "00000001-reconstructions.png")
     return tmp_path / "run"
 
 
@@ -39,7 +39,7 @@ def test_frames_follow_the_image_steps_when_it_is_a_webp(run: Path, tmp_path: Pa
     assert cli.main(["animate", str(run), "--out", str(out), "--fps", "10", "--hold", "1.5"]) == 0
     with Image.open(out) as film:
         assert film.n_frames == 3
-        assert film.size == (62, 68)
+        assert film.size == (162, 68)
         colours, durations = [], []
         for number in range(3):
             film.seek(number)
@@ -59,7 +59,7 @@ def test_frames_follow_the_image_steps_when_it_is_a_video(run: Path, tmp_path: P
         assert float(stream.average_rate or 0) == 2.5
         frames = [frame.to_image() for frame in film.decode(video=0)]
     assert [_colour(frame) for frame in frames] == [0, 1, 2, 2, 2, 2, 2]
-    assert frames[0].size == (62, 68)
+    assert frames[0].size == (162, 68)
 
 
 def test_label_stands_below_and_changes_when_the_sheet_does(run: Path, tmp_path: Path) -> None:
@@ -68,7 +68,7 @@ def test_label_stands_below_and_changes_when_the_sheet_does(run: Path, tmp_path:
     with Image.open(tmp_path / "film.webp") as film:
         for number in range(3):
             film.seek(number)
-            labels.append(film.convert("L").crop((0, 38, 62, 68)))
+            labels.append(film.convert("L").crop((0, 38, 162, 68)))
     assert all(int(label.getextrema()[0]) < 120 for label in labels)  # type: ignore[arg-type]
     assert labels[0].tobytes() != labels[1].tobytes()
 

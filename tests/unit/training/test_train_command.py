@@ -29,10 +29,10 @@ _MODEL = ModelConfig(
 )
 _CONFIG = TrainingConfig(
     model=_MODEL,
-    image_steps=800,
+    image_steps=480,
     batch_size=8,
     components=(1, 2),
-    sheet_every=300,
+    sheet_every=200,
     augmentation=Augmentation(shift_px=1, scale=0.1, color=0.1),
     denoise=0.2,
     state_every_s=0.1,
@@ -89,7 +89,7 @@ def test_everything_is_the_same_when_the_run_was_killed_with_no_warning(tmp_path
     assert cli.main([*arguments, "--out", str(straight)]) == 0
     assert _hashes(killed) == _hashes(straight)
     assert _rows(killed) == _rows(straight)
-    assert len(_rows(straight)) == 100
+    assert len(_rows(straight)) == 60
 
 
 def test_run_stops_with_its_state_saved_when_it_is_asked_to(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

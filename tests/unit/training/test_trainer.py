@@ -108,6 +108,7 @@ def test_weight_decay_is_the_new_one_when_changed_on_the_way(tmp_path: Path) -> 
         (changed(_CONFIG, seed=1), "another seed"),
         (changed(_CONFIG, model=ModelConfig()), "another model"),
         (changed(_CONFIG, optimizer="adam"), "another optimizer"),
+        (changed(_CONFIG, objective="autoencoder"), "another objective"),
     ],
 )
 def test_state_is_refused_when_it_is_of_another_training(tmp_path: Path, other: TrainingConfig, said: str) -> None:
