@@ -53,7 +53,8 @@ def main(args: list[str] | None = None) -> int:
         where = f" (see {error.ctx.command_path} --help)" if error.ctx else ""
         return _told(debug, error.format_message() + where, 2)
     except OSError as error:
-        return _told(debug, f"cannot use {error.filename}: {error.strerror}", 2)
+        where = f"cannot use {error.filename}" if error.filename else "cannot read or write"
+        return _told(debug, f"{where}: {error.strerror or error}", 2)
     except (click.Abort, KeyboardInterrupt):
         return _told(debug, "interrupted; the same command goes on from what it saved, or begins again", 130)
     except Exception as error:  # noqa: BLE001 - told in one line; nothing is half written

@@ -27,6 +27,7 @@ from vae_core.preparation.splits import content_hash
 _CHUNK = 16
 # To spawn a process and import what it needs takes as long as some hundred pictures.
 _WORTH_A_PROCESS = 256
+_VALUES = np.arange(256)
 
 
 class Picture(NamedTuple):
@@ -76,15 +77,15 @@ def make_picture(name: str, data: bytes, recipe: Recipe, max_pixels: int) -> Pic
         raise BadImage(
             "too_small", f"{width}x{height}; each side needs {recipe.min_side} pixels to become {recipe.size}"
         )
-    values = pixels.reshape(-1, 3).astype(np.int64)
+    counts = np.reshape(Image.fromarray(pixels).histogram(), (3, len(_VALUES)))  # by channel and value
     return Picture(
         name=name,
         sha256=content_hash(pixels),
         width=width,
         height=height,
         look=fingerprint(pixels),
-        sums=_integers(values.sum(axis=0)),
-        squares=_integers((values**2).sum(axis=0)),
+        sums=_integers(counts @ _VALUES),
+        squares=_integers(counts @ _VALUES**2),
         png=encode_image(pixels, "png"),
     )
 
