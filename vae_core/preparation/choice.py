@@ -27,13 +27,13 @@ class Choice(NamedTuple):
 def choose(pictures: Sequence[Picture], recipe: Recipe) -> Choice:
     """The choice, which depends on what the pictures are, and not on their order.
 
-    Of those that look the same the one whose original is largest is kept; of equals the one with the smallest hash, and
-    of the same picture twice the first by name.
+    Of those that look the same the one with most pixels in its file is kept; of equals the one whose file is largest,
+    as it lost least; then the one with the smallest hash, and of the same picture twice the first by name.
     """
 
-    def rank(place: int) -> tuple[int, str, str]:
+    def rank(place: int) -> tuple[int, int, str, str]:
         picture = pictures[place]
-        return -picture.width * picture.height, picture.sha256, picture.name
+        return -picture.width * picture.height, -picture.file_bytes, picture.sha256, picture.name
 
     order = sorted(range(len(pictures)), key=rank)
     matches = find_copies([pictures[place].look for place in order], recipe.distance)

@@ -33,7 +33,8 @@ _VALUES = np.arange(256)
 class Picture(NamedTuple):
     """A file that has become a picture of the wanted size.
 
-    sha256: of its pixels. width, height: of the file's picture, in pixels as stored. png: the fitted picture as a file.
+    sha256: of its pixels. width, height: of the file's picture, in pixels as stored. file_bytes: size of the file.
+    png: the fitted picture as a file.
     sums, squares: sum over its pixels of the values, 0 to 255, and of their squares; red, green and blue.
     """
 
@@ -41,6 +42,7 @@ class Picture(NamedTuple):
     sha256: str
     width: int
     height: int
+    file_bytes: int
     look: Fingerprint
     sums: tuple[int, ...]
     squares: tuple[int, ...]
@@ -83,6 +85,7 @@ def make_picture(name: str, data: bytes, recipe: Recipe, max_pixels: int) -> Pic
         sha256=content_hash(pixels),
         width=width,
         height=height,
+        file_bytes=len(data),
         look=fingerprint(pixels),
         sums=_integers(counts @ _VALUES),
         squares=_integers(counts @ _VALUES**2),

@@ -18,7 +18,7 @@ _GREY = np.zeros((8, 8, 2), np.int16)
 
 @pytest.fixture(scope="module")
 def cars() -> list[Image.Image]:
-    return [Image.fromarray(draw_car(5, index, 64)[0]) for index in range(30)]
+    return [Image.fromarray(draw_car(5, index, 64)[0]) for index in range(16)]
 
 
 def look(image: Image.Image) -> Fingerprint:
