@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from vae_core.errors import InvalidValue, PermanentError
-from vae_core.training.board import open_board
+from vae_core.training.board import Board, open_board
 from vae_core.training.config import TrainingConfig, changed
 from vae_core.training.curves import draw_curves
 from vae_core.training.data import Batches
@@ -84,6 +84,7 @@ class Run:
         self.trainer = Trainer(self.config, device)
         self._dataset = dataset
         self._bar, self._board_wanted = bar, board
+        self._board: Board | None = None
         self._window = Window()
         self._fingerprint = _fingerprint(dataset)
         if not len(self.held_out):
