@@ -8,7 +8,7 @@ import sys
 import click
 
 from vae_core.command_table import CommandTable, Entry
-from vae_core.errors import ExportDiffers, VaejobError
+from vae_core.errors import VaejobError
 
 COMMANDS = {
     "cars": Entry("Data", "cars", "Draw cars, with a table of their parameters."),
@@ -21,6 +21,9 @@ COMMANDS = {
     "info": Entry("Model", "info", "Show what a checkpoint holds."),
     "export": Entry("Model", "export", "Write a checkpoint as ONNX, .pt2 or TorchScript."),
 }
+
+# Errors of what was begun, as against those of what was asked for.
+_FAILED = frozenset({"export_differs", "training_diverged", "run_not_written"})
 
 
 @click.group(
@@ -39,16 +42,14 @@ def cli(ctx: click.Context, debug: bool) -> None:
 
 
 def main(args: list[str] | None = None) -> int:
-    """Run one command; returns its exit code: 0 done, 1 a fault of ours, 2 refused, 130 interrupted."""
+    """Run one command; returns its exit code: 0 done, 1 it failed, 2 refused, 130 interrupted."""
     arguments = sys.argv[1:] if args is None else args
     debug = "--debug" in arguments
     try:
         cli.main(arguments, prog_name="vaecore", standalone_mode=False, obj=os.environ)
         return 0
-    except ExportDiffers as error:
-        return _told(debug, str(error), 1)
     except VaejobError as error:
-        return _told(debug, str(error), 2)
+        return _told(debug, str(error), 1 if error.code in _FAILED else 2)
     except click.UsageError as error:
         where = f" (see {error.ctx.command_path} --help)" if error.ctx else ""
         return _told(debug, error.format_message() + where, 2)

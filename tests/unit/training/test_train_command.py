@@ -125,6 +125,16 @@ def test_command_trains_and_tells_of_the_checkpoint(tmp_path: Path, capfd: pytes
     assert stage["config"]["image_steps"] == round(0.5 * int(info.metadata["training_images"]))
 
 
+def test_run_that_fails_is_told_from_a_refusal_when_its_folder_cannot_be_made(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    arguments = ["train", str(_data(tmp_path)), "--config", str(_config(tmp_path)), *_FAST]
+    assert cli.main([*arguments, "--out", str(tmp_path / "file" / "run")]) == 1
+    assert cli.main([*arguments, "--out", str(tmp_path / "run"), "--beta", "-1"]) == 2
+    assert [line[:6] for line in capfd.readouterr().err.splitlines()] == ["Error:", "Error:"]
+
+
 def test_run_keeps_its_settings_when_only_its_folder_is_named(tmp_path: Path) -> None:
     arguments = ["train", str(_data(tmp_path)), "--out", str(tmp_path / "run"), *_FAST]
     config = msgspec.structs.replace(_CONFIG, image_steps=16)
