@@ -45,10 +45,10 @@ _TEXTS = {
     "memorisation": """
         The first test asks whether samples are nearer to training images than held-out images are (Mann-Whitney,
         one-sided). Blurred and typical images are near to everything, so that a small p alone proves no copying. The
-        second asks whether, among training and held-out images together, the nearest to a sample is a training one more
-        often than their numbers let expect (binomial, one-sided); what samples look like does not matter there, and
-        the verdict, at p < 0.001, rests on it. Features: against {known:,} training images; thumbnails of 16x16
-        pixels: against all {train:,}.""",
+        second asks whether, of the real images that are the nearest to some sample, more are training images than
+        their number lets expect (hypergeometric, one-sided); what samples look like does not matter there, and the
+        verdict, at p < 0.001, rests on it. Both take training and test images to be of one kind. Features: against
+        {known:,} training images; thumbnails of 16x16 pixels: against all {train:,}.""",
     "denoising": """
         Gaussian noise of sigma 0.2 on pixels in [0, 1], cut to that range and rounded. Every network is measured; a
         gain is asked of those trained with --denoise.""",

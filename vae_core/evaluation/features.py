@@ -21,7 +21,7 @@ DIMENSIONS = 64
 _WIDTHS = (32, 64, 128, 128)
 _GRID = 4
 _SEED = 0
-_BATCH = 100
+_BATCH = 32
 
 
 class FeatureSpace:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binomtest, mannwhitneyu
+from scipy.stats import hypergeom, mannwhitneyu
 
 from vae_core.evaluation.neighbours import Nearest, nearest
 from vae_core.evaluation.report import MemorisationScores
@@ -24,14 +24,22 @@ class RealSets(NamedTuple):
     held_out: NDArray[np.floating]
 
 
+class Hits(NamedTuple):
+    """How many training images, and how many held-out ones, are the real image nearest to some sample."""
+
+    train: int
+    held_out: int
+
+
 def memorisation_scores(samples: NDArray[np.floating], real: RealSets) -> MemorisationScores:
     """Two one-sided tests on the points of samples, (N, D); figures are None where a set has fewer than ten.
 
     The first compares distances to the nearest training image: samples against held-out images (Mann and Whitney,
     1947; the test inside C_T of Meehan et al., 2020). Smooth, typical images are near to every image, so a model that
     blurs can be found nearer without having copied anything. The second is blind to that: were training and held-out
-    images alike to the model, the real image nearest to a sample would be a training one in T / (T + H) of all cases,
-    whatever the samples look like. The verdict rests on the second.
+    images alike to the model, then the real images that are the nearest to some sample would be a draw from both
+    without putting back, T / (T + H) of them training images (hypergeometric). That holds whatever the samples look
+    like, and even if they are all the same. The verdict rests on it.
     """
     train, held_out = nearest(samples, real.train), nearest(samples, real.held_out)
     between = nearest(real.held_out, real.train).distance
@@ -41,23 +49,24 @@ def memorisation_scores(samples: NDArray[np.floating], real: RealSets) -> Memori
         return MemorisationScores(
             float(np.median(train.distance)), float(np.median(between)), None, None, expected, None, None
         )
-    copies = train_is_nearest(train, held_out)
-    share_p = float(binomtest(int(copies.sum()), len(copies), expected, alternative="greater").pvalue)
+    hits = hit_images(train, held_out)
+    total = len(real.train) + len(real.held_out)
+    share_p = float(hypergeom.sf(hits.train - 1, total, len(real.train), hits.train + hits.held_out))
     return MemorisationScores(
         distance=float(np.median(train.distance)),
         held_out_distance=float(np.median(between)),
         nearer_p=float(mannwhitneyu(train.distance, between, alternative="less").pvalue),
-        train_share=float(copies.mean()),
+        train_share=hits.train / (hits.train + hits.held_out),
         expected_train_share=expected,
         share_p=share_p,
         memorised=share_p < SIGNIFICANT_P,
     )
 
 
-def train_is_nearest(train: Nearest, held_out: Nearest) -> NDArray[np.bool_]:
-    """Whether the real image nearest to each sample is a training one, (N,)."""
-    closer: NDArray[np.bool_] = train.distance < held_out.distance
-    return closer
+def hit_images(train: Nearest, held_out: Nearest) -> Hits:
+    """The real images that are the nearest to some sample, from the nearest of each kind to every sample."""
+    trained = train.distance < held_out.distance  # (N,)
+    return Hits(len(np.unique(train.number[trained])), len(np.unique(held_out.number[~trained])))
 
 
 def near_copies(images: Images, count: int, seed: int) -> Images:

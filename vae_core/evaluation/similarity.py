@@ -14,7 +14,7 @@ from vae_core.evaluation.foreground import Mask
 from vae_core.evaluation.subject import Floats, Images
 from vae_core.training.data import to_tensor
 
-_BATCH = 50
+_BATCH = 16
 _KERNEL = 11
 _EDGE = _KERNEL // 2
 # Weights of the scales by Wang et al., "Multiscale structural similarity for image quality assessment", 2003.

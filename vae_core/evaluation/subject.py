@@ -21,7 +21,7 @@ from vae_core.training.data import to_tensor
 Images = NDArray[np.uint8]
 Floats = NDArray[np.float64]
 
-_BATCH = 64
+_BATCH = 32
 
 
 class Moments(NamedTuple):

@@ -56,6 +56,15 @@ def test_samples_are_not_called_copies_when_they_are_only_typical() -> None:
     assert found.memorised is False
 
 
+def test_samples_are_not_called_copies_when_they_are_all_the_same() -> None:
+    # One training image is nearest to every one of them: a single hit, which says next to nothing.
+    samples = np.repeat((TRAIN[:1] * 0.9).astype(np.uint8), 120, axis=0)
+    found = scores_of(samples)
+    assert found.train_share == 1.0
+    assert found.share_p == pytest.approx(600 / 720)
+    assert found.memorised is False
+
+
 def test_verdict_is_open_when_there_are_too_few_images() -> None:
     few = RealSets(REAL.train, REAL.held_out[:5])
     found = memorisation_scores(REAL.held_out[:50], few)

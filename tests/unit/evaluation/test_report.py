@@ -17,7 +17,7 @@ def test_numbers_have_six_digits_and_are_null_when_not_finite() -> None:
 
 
 def test_evaluation_is_refused_when_a_field_is_missing() -> None:
-    with pytest.raises(InvalidValue, match="old.json is not valid"):
+    with pytest.raises(InvalidValue, match=r"old\.json is not valid"):
         Evaluation.from_json(b'{"format_version": 1}', where="old.json")
 
 
