@@ -94,9 +94,16 @@ class _Zip:
         try:
             # Told how much to read, it stops there, however much more the record would unpack to.
             with self._zip.open(f"{self._root}/{name}") as record:
-                return record.read(size)
+                content = record.read(size)
         except (zipfile.BadZipFile, RuntimeError, ValueError, OSError, EOFError, zlib.error) as exc:
             raise BadCheckpoint(f"{self._where}: record {shown(name)} cannot be unpacked: {exc}") from exc
+        # It may also unpack to less, with a checksum that is right; a tensor would then reach into memory behind it.
+        if len(content) != size:
+            raise BadCheckpoint(
+                f"{self._where}: record {shown(name)} unpacks to {len(content)} bytes, and not to {size} as it says: "
+                "the file is damaged"
+            )
+        return content
 
 
 def _plain(data: bytes, where: str) -> Archive:

@@ -86,10 +86,15 @@ def _named_tensors(content: object, where: str) -> tuple[dict[str, TensorRef], s
     ranked = sorted(inner, key=lambda key: _WRAPPERS.index(key) if key in _WRAPPERS else len(_WRAPPERS))
     candidates = [each for each in (_tensors_of(content), *(inner[key] for key in ranked)) if each]
     if not candidates:
-        keys = ", ".join(shown(str(key), 40) for key in list(content)[:8])
-        raise BadCheckpoint(f"{where}: holds no tensors by name, at its top or one below; its keys are: {keys}")
+        keys = ", ".join(_key_shown(key) for key in list(content)[:8]) or "none"
+        raise BadCheckpoint(f"{where}: holds no tensors by name, at its top or one below; its keys: {keys}")
     fitting = [each for each in candidates if any(map(_FIRST.match, each))]
     return (fitting or candidates)[0], "state_dict"
+
+
+def _key_shown(key: object) -> str:
+    # Python refuses to write out a number of very many digits.
+    return hex(key)[:40] if isinstance(key, int) and key.bit_length() > 100 else shown(str(key), 40)
 
 
 def _tensors_of(items: Mapping[object, object]) -> dict[str, TensorRef]:

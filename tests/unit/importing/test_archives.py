@@ -198,6 +198,17 @@ def test_record_is_read_no_further_when_it_unpacks_to_more_than_it_says(path: Pa
     assert "record data/0 cannot be unpacked" in _refusal(path)
 
 
+@pytest.mark.parametrize("compress", [False, True])
+def test_record_is_refused_when_it_unpacks_to_less_than_it_says(compress: bool, path: Path) -> None:
+    state_dict(trained(), path)
+    rezip(path, lambda name, content: content[:104] if name == "data/0" else content, compress=compress)
+    raw = bytearray(path.read_bytes())
+    entry = raw.rfind(b"cars/data/0") - 46  # in the directory at the end, whose checksum is that of the 104 bytes
+    struct.pack_into("<L", raw, entry + 24, 864)
+    path.write_bytes(raw)
+    assert "record data/0 unpacks to 104 bytes, and not to 864 as it says" in _refusal(path)
+
+
 _MODULE = b"c__torch__\nA\n)\x81}(%sub"
 
 

@@ -180,8 +180,9 @@ def test_trace_is_refused_when_its_weights_have_no_names(path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        ({"epoch": 3, "loss": 0.25}, "its keys are: epoch, loss"),
-        ({}, "holds no tensors by name"),
+        ({"epoch": 3, "loss": 0.25}, "its keys: epoch, loss"),
+        ({}, "holds no tensors by name, at its top or one below; its keys: none"),
+        ({1 << 60_000: 3}, "its keys: 0x1000"),
         ([torch.zeros(2)], "holds no dictionary of tensors"),
         (torch.zeros(2), "holds no dictionary of tensors"),
         (3, "holds no dictionary of tensors"),
