@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+
+import msgspec
 
 from vae_core.evaluation.labels import REAL, standard_label
 from vae_core.evaluation.memorisation import SIGNIFICANT_P
@@ -20,6 +22,16 @@ from vae_core.evaluation.report import (
 
 _TIMES = "×"
 _DB = "dB"
+
+
+class _Config(msgspec.Struct, frozen=True):
+    denoise: float = 0.0
+
+
+class _Stage(msgspec.Struct, frozen=True):
+    """What is looked at in the notes of one stage of training."""
+
+    config: _Config = _Config()
 
 
 def at_least(name: str, value: Figure, threshold: float, unit: str = "") -> Check:
@@ -88,9 +100,19 @@ def interpolation_checks(found: Interpolation, own: str) -> Iterator[Check]:
         yield at_most("midpoints of generated pairs, distance over samples'", scores.generated_ratio, 1.2, _TIMES)
 
 
-def denoising_checks(found: Denoising, own: str) -> Iterator[Check]:
-    """The gain that is asked of a network trained with --denoise."""
-    yield at_least("denoising gain, trained with --denoise", found.scores[own].gain_db, 6.0, _DB)
+def denoising_checks(found: Denoising, own: str, notes: Mapping[str, str]) -> Iterator[Check]:
+    """The gain, which is asked of a network that was trained with --denoise, as its notes say."""
+    check = at_least("denoising gain, trained with --denoise", found.scores[own].gain_db, 6.0, _DB)
+    yield check if learnt_to_denoise(notes) else msgspec.structs.replace(check, passed=None)
+
+
+def learnt_to_denoise(notes: Mapping[str, str]) -> bool:
+    """Whether a checkpoint's notes say that its last stage of training had noise on the images."""
+    try:
+        stages = msgspec.json.decode(notes.get("training", ""), type=list[_Stage])
+    except msgspec.MsgspecError:
+        return False
+    return bool(stages) and stages[-1].config.denoise > 0.0
 
 
 def photograph_checks(found: Photographs | None, own: str, pca: str) -> Iterator[Check]:

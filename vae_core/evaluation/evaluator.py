@@ -62,7 +62,7 @@ def evaluate(request: Request, device: torch.device) -> tuple[Evaluation, Galler
         *checks.sample_checks(samples, own),
         *checks.memorisation_checks(memorisation, own),
         *checks.interpolation_checks(interpolation, own),
-        *checks.denoising_checks(denoising, own),
+        *checks.denoising_checks(denoising, own, bench.own.notes),
         *checks.photograph_checks(photographs, own, pca),
     ]
     evaluation = Evaluation(
@@ -119,7 +119,7 @@ def _facts(subject: Subject, bench: Bench) -> SubjectFacts:
         size_bytes=info.size_bytes,
         parameters=subject.parameters,
         prior_components=len(subject.prior.weights),
-        notes=dict(sorted(info.metadata.items())),
+        notes=dict(sorted(subject.notes.items())),
     )
 
 

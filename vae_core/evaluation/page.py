@@ -92,9 +92,9 @@ def _stats(found: Evaluation) -> list[tuple[str, str, str]]:
     """Name, value, and what it is to be read against."""
     own, pca = found.checkpoint, found.subjects[-1].label
     rebuilt, control = found.reconstruction.scores[own], found.reconstruction.scores[pca]
-    passed = [check for check in found.checks if check.passed]
+    verdicts = [check.passed for check in found.checks if check.passed is not None]
     stats = [
-        ("checks passed", f"{len(passed)} of {len(found.checks)}", "each with its value below"),
+        ("checks passed", f"{sum(verdicts)} of {len(verdicts)}", "each with its value below"),
         ("reconstruction", f"{rebuilt.psnr_db:.1f} dB", f"{pca}: {control.psnr_db:.1f} dB"),
         ("sharpness", number(rebuilt.sharpness, 2), f"{pca}: {number(control.sharpness, 2)}"),
     ]

@@ -210,7 +210,10 @@ class Photographs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Check(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One verdict: value at least (`>=`) or at most (`<=`) the threshold. passed: None where there is no value."""
+    """One verdict: value at least (`>=`) or at most (`<=`) the threshold.
+
+    passed: None where there is no value, or nothing is asked of this checkpoint.
+    """
 
     name: str
     value: Figure

@@ -94,6 +94,11 @@ class Subject:
     parameters: int | None = None
     info: CheckpointInfo | None = None
 
+    @property
+    def notes(self) -> dict[str, str]:
+        """What the checkpoint's file says of itself."""
+        return self.info.metadata if self.info is not None else {}
+
     def samples(self, count: int, seed: int, *, standard: bool = False) -> Images:
         """`count` images decoded from the prior at temperature 1. standard: from N(0, I) instead."""
         prior = Prior.standard(self.coder.latent_dim) if standard else self.prior

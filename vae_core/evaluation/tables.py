@@ -45,8 +45,10 @@ def threshold_text(check: Check) -> str:
 
 
 def verdict_text(check: Check) -> str:
-    """`passed`, `failed`, or that there is no value."""
-    return {True: "passed", False: "failed", None: "no value"}[check.passed]
+    """`passed`, `failed`, or why there is no verdict."""
+    if check.passed is None:
+        return "no value" if check.value is None else "not asked"
+    return "passed" if check.passed else "failed"
 
 
 def _reconstruction(found: Evaluation) -> Table:
@@ -196,7 +198,7 @@ def _photographs(found: Evaluation) -> Iterator[Table]:
     for label in found.photographs.scores[groups[0]]:
         cells = [found.photographs.scores[group][label] for group in groups]
         rows.append((label, *(text for cell in cells for text in (number(cell.psnr_db, 2), number(cell.ssim, 3)))))
-    yield Table("photographs", "Photographs", columns, rows)
+    yield Table("photographs", "PSNR and SSIM by background", columns, rows)
 
 
 def _speed(found: Evaluation) -> Table:

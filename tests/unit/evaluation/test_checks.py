@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
-from vae_core.evaluation.checks import at_least, at_most, memorisation_checks, photograph_checks, sample_checks
+import pytest
+
+from vae_core.evaluation.checks import (
+    at_least,
+    at_most,
+    denoising_checks,
+    memorisation_checks,
+    photograph_checks,
+    sample_checks,
+)
 from vae_core.evaluation.report import (
+    Denoising,
+    DenoisingScores,
     Memorisation,
     MemorisationScores,
     Photographs,
@@ -51,6 +62,22 @@ def test_memorisation_fails_when_the_second_test_is_significant() -> None:
     copied = MemorisationScores(0.1, 1.0, 1e-9, 1.0, 0.9, 1e-9, True)
     found = list(memorisation_checks(Memorisation({"cars": fine}, {"cars": copied}, {}), "cars"))
     assert [check.passed for check in found] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("training", "passed"),
+    [
+        ('[{"from": 0, "config": {"denoise": 0.0}}, {"from": 9, "config": {"denoise": 0.2, "beta": 1}}]', False),
+        ('[{"from": 0, "config": {"denoise": 0.2}}, {"from": 9, "config": {"denoise": 0.0}}]', None),
+        ('[{"from": 0, "config": {"beta": 1}}]', None),
+        ("none", None),
+        ("[]", None),
+    ],
+)
+def test_gain_is_asked_only_when_the_network_learnt_to_denoise(training: str, passed: bool | None) -> None:
+    found = Denoising(0.2, 9, {"cars": DenoisingScores(15.0, 16.0, 1.0)})
+    assert [check.passed for check in denoising_checks(found, "cars", {"training": training})] == [passed]
+    assert [check.value for check in denoising_checks(found, "cars", {})] == [1.0]
 
 
 def test_photographs_are_checked_by_group_when_there_are_any() -> None:
