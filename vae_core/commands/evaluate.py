@@ -18,7 +18,7 @@ from vae_core.commands.params import PATH
 @click.option("--train-data", type=PATH, help="Training images that are not in DATA; all of DATA is then tested on.")
 @click.option("--photos", type=PATH, help="Folder of photographs, never trained on, to reconstruct.")
 @click.option("--out", type=PATH, default="evaluation", show_default=True, help="Folder for the two files.")
-@click.option("--samples", type=int, help="Samples of each model; as many as test images if left out.")
+@click.option("--samples", type=int, help="Samples of each model, at most and by default as many as test images.")
 @click.option("--limit", type=int, default=1000, show_default=True, help="Test images at most.")
 @click.option("--seed", type=int, default=0, show_default=True, help="The same seed gives the same figures.")
 @click.option("--json", "as_json", is_flag=True, help="The figures as JSON on stdout, not as tables.")

@@ -15,11 +15,12 @@ from vae_core.evaluation.subject import Images
 class Sheet:
     """Rows of equally many images, each with its name; what stands one below the other belongs together.
 
-    rows: uint8 (N, S, S, 3) by name. captions: one for each column, or none.
+    rows: uint8 (N, S, S, 3) by name. captions: one for each column, or none. note: what they are.
     """
 
     rows: dict[str, Images] = field(default_factory=dict)
     captions: tuple[str, ...] = ()
+    note: str = ""
 
 
 @dataclass

@@ -38,7 +38,7 @@ def make_page(found: Evaluation, gallery: Gallery) -> bytes:
         "samples": _grids(gallery) + _tables(found, "samples"),
         "reconstruction": _tables(found, "reconstruction") + _sheet(gallery.reconstructions),
         "photographs": _tables(found, "photographs") + _sheet(gallery.photographs),
-        "memorisation": _tables(found, "memorisation") + _neighbours(gallery.neighbours),
+        "memorisation": _tables(found, "memorisation") + _sheet(gallery.neighbours),
         "interpolation": _tables(found, "interpolation") + _sheet(gallery.midpoints),
         "denoising": _tables(found, "denoising") + _sheet(gallery.denoised),
         "likelihood": _tables(found, "likelihood") + _kl_chart(found),
@@ -175,19 +175,13 @@ def _sheet(sheet: Sheet) -> str:
             f'<figure class="scroll"><div class="sheet" style="width:{100 * width:g}%;min-width:{34 * width:g}rem">'
             f"{rows}{below}</div></figure>"
         )
-    return "".join(parts)
+    note = f'<p class="how">{html.escape(sheet.note)}</p>' if sheet.note else ""
+    return note + "".join(parts)
 
 
 def _row(label: str, uri: str) -> str:
     text = html.escape(label)
     return f'<figcaption>{text}</figcaption><img src="{uri}" alt="{text}">'
-
-
-def _neighbours(sheet: Sheet) -> str:
-    if not sheet.rows:
-        return ""
-    lead = "The samples nearest to a training image. Below: distance to that image | to the nearest held-out image."
-    return f"<h3>Nearest neighbours</h3><p class='how'>{lead}</p>{_sheet(sheet)}"
 
 
 def _kl_chart(found: Evaluation) -> str:

@@ -41,6 +41,7 @@ def reconstruction_section(bench: Bench, gallery: Gallery) -> Reconstruction:
             **{label: made[label][shown] for label in (*bench.made, BLURRED)},
         },
         _decibels(psnrs(bench.made[bench.own.label][shown], test[shown])),
+        _decibel_note(bench),
     )
     return Reconstruction(len(test), found, scores, reason)
 
@@ -72,6 +73,7 @@ def denoising_section(bench: Bench, gallery: Gallery) -> Denoising:
             **{label: images[shown] for label, images in made.items()},
         },
         _decibels(psnrs(made[bench.own.label][shown], clean[shown])),
+        _decibel_note(bench),
     )
     return Denoising(SIGMA, len(clean), scores)
 
@@ -88,9 +90,14 @@ def photographs_section(bench: Bench, gallery: Gallery) -> Photographs | None:
     gallery.photographs = Sheet(
         {"photograph": photographs[shown], **{label: images[shown] for label, images in made.items()}},
         tuple(captions[shown]),
+        _decibel_note(bench),
     )
     return photograph_scores(str(bench.request.photographs), photographs, made)
 
 
 def _decibels(values: Floats) -> tuple[str, ...]:
     return tuple(f"{value:.1f} dB" for value in values)
+
+
+def _decibel_note(bench: Bench) -> str:
+    return f"Below each column: the PSNR of {bench.own.label}."

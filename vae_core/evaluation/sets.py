@@ -120,7 +120,7 @@ class SetSections:
         return mean_scores(set_scores(first, second, self._seed), set_scores(second, first, self._seed))
 
     def _against_real(self, drawn: Drawn) -> SampleScores:
-        """Each half of the samples against the half of the real images that it was not made from."""
+        """Each half against a half of the real images; crosswise, as blurred ones were made from real ones."""
         real, made = self._real.halves, drawn.halves
         return mean_scores(set_scores(real[0], made[1], self._seed), set_scores(real[1], made[0], self._seed))
 
@@ -163,6 +163,7 @@ class SetSections:
                 "nearest held-out image": material.test[held_out.number[rows]],
             },
             tuple(f"{train.distance[row]:.0f} | {held_out.distance[row]:.0f}" for row in rows),
+            "The samples nearest to a training image, by thumbnails. Below: distance to it | to the held-out image.",
         )
 
 
