@@ -23,6 +23,8 @@ class ModelConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     decoder_channels: channels of each map, innermost first; every further one is twice as wide, and the last one is
         as wide as the image.
     residual_max_size: a residual block follows each stage whose map is at most this many pixels wide; 0 for none.
+    coarse_size: side of the small image that a linear map carries past the convolutions, as principal components
+        would; the image's side is a multiple of it. 0 for no such path.
     input_mean, input_std: of the three channels; the network takes the one from its images and divides by the other.
 
     The sizes are those of `resize-conv`. In `reference` the last decoder channels are half as wide as the image, and
@@ -35,6 +37,7 @@ class ModelConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     encoder_channels: tuple[int, ...] = (32, 64, 128, 192, 256)
     decoder_channels: tuple[int, ...] = (192, 128, 96, 64, 32, 12)
     residual_max_size: int = 8
+    coarse_size: int = 0
     input_mean: tuple[float, float, float] = _NO_MEAN
     input_std: tuple[float, float, float] = _NO_STD
 
@@ -44,7 +47,16 @@ class ModelConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         _check_range("residual_max_size", self.residual_max_size, 0, 512)
         self._check_channels("encoder_channels", self.encoder_channels, len(self.encoder_channels))
         self._check_channels("decoder_channels", self.decoder_channels, self._doublings)
+        self._check_coarse_size()
         self._check_normalisation()
+
+    def _check_coarse_size(self) -> None:
+        _check_range("coarse_size", self.coarse_size, 0, self.image_size)
+        if self.coarse_size and self.image_size % self.coarse_size:
+            raise InvalidValue(
+                f"coarse_size {self.coarse_size} does not divide image_size {self.image_size}: "
+                "a divisor, or 0, is allowed"
+            )
 
     def _check_normalisation(self) -> None:
         for value in self.input_mean:
@@ -52,8 +64,9 @@ class ModelConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         for value in self.input_std:
             _check_range("input_std", value, 1e-3, 10.0)
         if self.architecture == "reference":
-            if self.residual_max_size != 0:
-                raise InvalidValue(f"residual_max_size {self.residual_max_size} is not for reference: 0 is allowed")
+            for field in ("residual_max_size", "coarse_size"):
+                if getattr(self, field) != 0:
+                    raise InvalidValue(f"{field} {getattr(self, field)} is not for reference: 0 is allowed")
         elif self.normalises:
             raise InvalidValue(f"input_mean and input_std are for reference: leave them out for {self.architecture}")
 
@@ -91,9 +104,11 @@ class ModelConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def to_json(self) -> str:
         """One line of JSON with sorted keys: the same config always gives the same text.
 
-        The normalisation is left out where there is none, as in the files written before it was known.
+        What the network does not have is left out, as in the files written before it was known.
         """
         fields = msgspec.structs.asdict(self)
+        if not self.coarse_size:
+            del fields["coarse_size"]
         if not self.normalises:
             del fields["input_mean"], fields["input_std"]
         return msgspec.json.encode(fields, order="sorted").decode()

@@ -53,11 +53,12 @@ class Network(nn.Module, ABC):
         return self.decode(self.encode(images).mean)
 
     @abstractmethod
-    def whiten(self, mean: Tensor, covariance: Tensor) -> None:
+    def whiten(self, mean: Tensor, covariance: Tensor, noise: Tensor) -> None:
         """Change the latents' coordinates so that a distribution of this mean (Z,) and covariance (Z, Z) becomes
         one of mean 0 and covariance 1. Reconstructions stay the same up to rounding.
 
-        Raises ValueError when the covariance is not positive definite, or when the network cannot (`whitens`).
+        noise: (Z,), mean variance of the posteriors, by which one of the many such maps is chosen. Raises ValueError
+        when the covariance is not positive definite, or when the network cannot (`whitens`).
         """
 
     @abstractmethod

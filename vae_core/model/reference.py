@@ -56,7 +56,7 @@ class ReferenceNetwork(Network):
         result: Tensor = self.decoder(maps.contiguous(memory_format=torch.channels_last))  # (B, 3, H, W)
         return result
 
-    def whiten(self, mean: Tensor, covariance: Tensor) -> None:
+    def whiten(self, mean: Tensor, covariance: Tensor, noise: Tensor) -> None:
         """Raises ValueError: a map of the means would be one of the log-variances too, and so another posterior."""
         raise ValueError("a network whose means are its log-variances cannot be whitened")
 

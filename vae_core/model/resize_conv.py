@@ -18,7 +18,11 @@ class ResizeConvNetwork(Network):
     """Mean and log-variance have a head each, and the innermost map is flattened, so that position is kept.
 
     After training the latents are whitened (`whiten`), so that over the training images they have mean 0 and
-    covariance 1; the map is folded into the mean head and the decoder's first layer.
+    covariance 1; the map is folded into the layers before and behind the latents.
+
+    With `coarse_size`, a small copy of the image adds to the means by a linear map, and the latents add a small image,
+    enlarged, to the decoder's output. Colours and layout are then learnt first, as by principal components, and an
+    image unlike those trained on still finds a latent that shows it roughly.
     """
 
     variance_mix: Tensor
@@ -33,44 +37,69 @@ class ResizeConvNetwork(Network):
         nn.init.constant_(self.log_variance_head.bias, -2.0)
         self.expand = nn.Linear(config.latent_dim, config.decoder_channels[0] * config.decoder_map_size**2)
         self.decoder = _decoder(config)
+        coarse_values = 3 * config.coarse_size**2
+        if coarse_values:
+            self.coarse_head = nn.Linear(coarse_values, config.latent_dim, bias=False)
+            self.coarse_image = nn.Linear(config.latent_dim, coarse_values)
+            nn.init.zeros_(self.coarse_image.weight)  # the decoder starts as without it
+            nn.init.zeros_(self.coarse_image.bias)
         # Squares of the whitening matrix: what a linear map of the latents makes of their variances.
         self.register_buffer("variance_mix", torch.eye(config.latent_dim))
 
     def encode(self, images: Tensor) -> Posterior:
         """Posterior of each image; the log-variance of the unwhitened latent is clamped to [-12, 4].
 
-        After `whiten` the latents of one image are slightly correlated: the variances are exact, the covariances
-        are left out.
+        After `whiten` the latents of one image may be slightly correlated: the variances are exact, the covariances are
+        left out, which are 0 on the average of the images.
         """
         features = self.encoder(images).flatten(1)  # (B, C, h, w) -> (B, C * h * w)
         log_variance = self.log_variance_head(features).clamp(MIN_LOG_VARIANCE, MAX_LOG_VARIANCE)  # (B, Z)
         log_variance = torch.log(F.linear(torch.exp(log_variance), self.variance_mix))  # (B, Z)
-        return Posterior(self.mean_head(features), log_variance)
+        mean = self.mean_head(features)  # (B, Z)
+        if self.config.coarse_size:
+            mean = mean + self.coarse_head(self._coarse(images))
+        return Posterior(mean, log_variance)
 
     def decode(self, latents: Tensor) -> Tensor:
         """The mean image of each latent, in [0, 1]."""
         size = self.config.decoder_map_size
         maps = self.expand(latents).unflatten(1, (-1, size, size))  # (B, C * h * w) -> (B, C, h, w)
         maps = maps.contiguous(memory_format=torch.channels_last)
-        return torch.sigmoid(self.decoder(maps))  # (B, 3, H, W)
+        maps = self.decoder(maps)  # (B, 3, H, W)
+        if self.config.coarse_size:
+            side = self.config.coarse_size
+            small = self.coarse_image(latents).unflatten(1, (3, side, side))  # (B, 3 * h * h) -> (B, 3, h, h)
+            maps = maps + F.interpolate(small, size=maps.shape[2:], mode="bilinear", align_corners=False)
+        return torch.sigmoid(maps)  # (B, 3, H, W)
+
+    def _coarse(self, images: Tensor) -> Tensor:
+        """A small copy of each image, of values around 0: (B, 3, H, W) -> (B, 3 * h * h)."""
+        return F.avg_pool2d(images, self.config.image_size // self.config.coarse_size).flatten(1) - 0.5
 
     @torch.no_grad()
-    def whiten(self, mean: Tensor, covariance: Tensor) -> None:
+    def whiten(self, mean: Tensor, covariance: Tensor, noise: Tensor) -> None:
         """Change the latents' coordinates so that a distribution of this mean (Z,) and covariance (Z, Z) becomes
         one of mean 0 and covariance 1. Reconstructions stay the same up to rounding.
 
-        The symmetric root is used (ZCA whitening), which moves the coordinates least. Raises ValueError when the
-        covariance is not positive definite.
+        noise: (Z,), mean variance of the posteriors. Of the many maps that whiten, the one is taken under which the
+        posteriors' mean covariance stays diagonal, as `encode` leaves out what is not. The least noisy latent comes
+        first. Raises ValueError when the covariance is not positive definite.
         """
         values, vectors = torch.linalg.eigh(covariance.double())
         if values[0] <= 0:
             raise ValueError(f"the covariance is not positive definite: smallest eigenvalue {values[0]:.3g}")
-        forward = (vectors / values.sqrt()) @ vectors.T  # (Z, Z)
+        forward = (vectors / values.sqrt()) @ vectors.T  # (Z, Z), symmetric
         backward = (vectors * values.sqrt()) @ vectors.T  # (Z, Z)
+        _, axes = torch.linalg.eigh((forward * noise.double()) @ forward)  # of the noise in whitened coordinates
+        forward, backward = axes.T @ forward, backward @ axes
         self.mean_head.bias.copy_(forward @ (self.mean_head.bias.double() - mean.double()))
         self.mean_head.weight.copy_(forward @ self.mean_head.weight.double())
         self.expand.bias.add_((self.expand.weight.double() @ mean.double()).float())
         self.expand.weight.copy_(self.expand.weight.double() @ backward)
+        if self.config.coarse_size:
+            self.coarse_head.weight.copy_(forward @ self.coarse_head.weight.double())
+            self.coarse_image.bias.add_((self.coarse_image.weight.double() @ mean.double()).float())
+            self.coarse_image.weight.copy_(self.coarse_image.weight.double() @ backward)
         self.variance_mix.copy_(forward.square() @ self.variance_mix.double())
 
     @torch.no_grad()

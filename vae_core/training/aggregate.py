@@ -36,8 +36,9 @@ def whiten_latents(network: Network, images: np.ndarray) -> None:
     the network does not use from being blown up.
     """
     means, variances = posterior_moments(network, images)
-    covariance = torch.cov(means.double().T).reshape(means.shape[1], -1) + torch.diag(variances.double().mean(dim=0))
-    network.whiten(means.double().mean(dim=0), covariance)
+    noise = variances.double().mean(dim=0)  # (Z,)
+    covariance = torch.cov(means.double().T).reshape(means.shape[1], -1) + torch.diag(noise)  # (Z, Z)
+    network.whiten(means.double().mean(dim=0), covariance, noise)
 
 
 def fit_prior(

@@ -14,6 +14,8 @@ from vae_core.model.network import Posterior
 MIN_LOG_SIGMA = -6.0
 _PYRAMID_LEVELS = 3
 _MIN_BAND_ERROR = 1.0 / 255.0  # errors below one grey level need no further push
+_DETAIL_WINDOW = 8
+_MIN_DETAIL_ERROR = 0.1 / 255.0
 
 
 class Loss(NamedTuple):
@@ -25,7 +27,14 @@ class Loss(NamedTuple):
 
 
 def vae_loss(
-    images: Tensor, decoded: Tensor, posterior: Posterior, *, beta: float, free_bits: float, sharpness: float
+    images: Tensor,
+    decoded: Tensor,
+    posterior: Posterior,
+    *,
+    beta: float,
+    free_bits: float,
+    sharpness: float,
+    detail: float = 0.0,
 ) -> Loss:
     """The negative evidence bound of a batch, divided by the number of pixel values of an image.
 
@@ -42,6 +51,8 @@ def vae_loss(
     total = pixel + beta * per_dimension.clamp(min=free_bits).sum() / values
     if sharpness > 0.0:
         total = total + sharpness * laplacian_term(images, decoded)
+    if detail > 0.0:
+        total = total + detail * detail_term(images, decoded)
     return Loss(total, mse, per_dimension.sum())
 
 
@@ -80,3 +91,22 @@ def laplacian_term(images: Tensor, decoded: Tensor) -> Tensor:
         total = total + absolute / absolute.detach().clamp(min=_MIN_BAND_ERROR)
         error = coarse
     return total / _PYRAMID_LEVELS
+
+
+def detail_term(images: Tensor, decoded: Tensor) -> Tensor:
+    """How far the amount of detail is from that of the images, wherever it lies exactly: as the bands above, a scalar.
+
+    images, decoded: (B, 3, H, W). Compared are mean absolute gradients over windows of 8 pixels. An edge whose place
+    the latents do not say comes out blurred under every error of single pixels; here a sharp edge nearly in its place
+    costs less than a blurred one.
+    """
+    error = (_detail(decoded) - _detail(images)).abs().mean()
+    return error / error.detach().clamp(min=_MIN_DETAIL_ERROR)
+
+
+def _detail(images: Tensor) -> Tensor:
+    """Mean absolute gradient in each window: (B, 3, H, W) -> (B, 1, ceil(H / 8), ceil(W / 8))."""
+    down = F.pad((images[:, :, 1:] - images[:, :, :-1]).abs(), (0, 0, 0, 1))  # (B, 3, H, W)
+    across = F.pad((images[..., 1:] - images[..., :-1]).abs(), (0, 1))  # (B, 3, H, W)
+    gradient = (down + across).mean(dim=1, keepdim=True)  # (B, 1, H, W)
+    return F.avg_pool2d(gradient, _DETAIL_WINDOW, ceil_mode=True)

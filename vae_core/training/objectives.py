@@ -16,7 +16,7 @@ LossFunction = Callable[[Tensor, Tensor, Posterior, float], Loss]
 
 
 class Objective(NamedTuple):
-    """loss: of clean images, decoded ones, their posterior and the weight of the KL term.
+    """loss: of clean images, decoded ones, their posterior, and how far the warm-up is, 0 to 1.
 
     draws: whether the decoder is given a draw from the posterior; its mean if not.
     """
@@ -42,15 +42,31 @@ def objective_of(config: TrainingConfig) -> Objective:
 
 
 def _sigma_vae(config: TrainingConfig) -> LossFunction:
-    def loss(images: Tensor, decoded: Tensor, posterior: Posterior, beta: float) -> Loss:
-        return vae_loss(images, decoded, posterior, beta=beta, free_bits=config.free_bits, sharpness=config.sharpness)
+    def loss(images: Tensor, decoded: Tensor, posterior: Posterior, warmth: float) -> Loss:
+        return vae_loss(
+            images,
+            decoded,
+            posterior,
+            beta=warmth * config.beta,
+            free_bits=config.free_bits,
+            sharpness=config.sharpness,
+            detail=warmth * config.detail,
+        )
 
     return loss
 
 
 def _without_kl(config: TrainingConfig) -> LossFunction:
-    def loss(images: Tensor, decoded: Tensor, posterior: Posterior, beta: float) -> Loss:
-        total, mse, _ = vae_loss(images, decoded, posterior, beta=0.0, free_bits=0.0, sharpness=config.sharpness)
+    def loss(images: Tensor, decoded: Tensor, posterior: Posterior, warmth: float) -> Loss:
+        total, mse, _ = vae_loss(
+            images,
+            decoded,
+            posterior,
+            beta=0.0,
+            free_bits=0.0,
+            sharpness=config.sharpness,
+            detail=warmth * config.detail,
+        )
         return Loss(total, mse, torch.zeros((), device=images.device))
 
     return loss
@@ -60,8 +76,8 @@ def _published(config: TrainingConfig, *, normalised: bool) -> LossFunction:
     mean = torch.tensor(config.model.input_mean).reshape(1, 3, 1, 1)
     std = torch.tensor(config.model.input_std).reshape(1, 3, 1, 1)
 
-    def loss(images: Tensor, decoded: Tensor, posterior: Posterior, beta: float) -> Loss:
+    def loss(images: Tensor, decoded: Tensor, posterior: Posterior, warmth: float) -> Loss:
         target = (images - mean.to(images.device)) / std.to(images.device) if normalised else images
-        return published_loss(images, decoded, posterior, target=target, beta=beta)
+        return published_loss(images, decoded, posterior, target=target, beta=warmth * config.beta)
 
     return loss

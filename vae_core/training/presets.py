@@ -20,7 +20,13 @@ _SMALL_MODEL = ModelConfig(
 
 def _default() -> TrainingConfig:
     """For thousands of drawn cars: half of each batch is made unlike drawings, so that photographs are encoded too."""
-    return TrainingConfig(image_steps=300_000, sharpness=1.0, augmentation=Augmentation(randomised=0.5))
+    return TrainingConfig(
+        model=ModelConfig(coarse_size=16),
+        image_steps=300_000,
+        sharpness=1.0,
+        detail=0.3,
+        augmentation=Augmentation(randomised=0.5),
+    )
 
 
 def _small() -> TrainingConfig:
@@ -72,7 +78,7 @@ def _reference_fixed() -> TrainingConfig:
 
 def _autoencoder() -> TrainingConfig:
     """No KL term and no noise on the latents: what the variational part is for is seen beside it."""
-    return changed(_default(), objective="autoencoder", beta=0.0, warmup_share=0.0, free_bits=0.0)
+    return changed(_default(), objective="autoencoder", beta=0.0, free_bits=0.0)
 
 
 PRESETS: dict[str, Callable[[], TrainingConfig]] = {

@@ -81,18 +81,18 @@ class Trainer:
         cosine = 0.5 * (1.0 + math.cos(math.pi * progress))
         return self.config.learning_rate * rise * (_FINAL_LR_SHARE + (1.0 - _FINAL_LR_SHARE) * cosine)
 
-    def beta(self) -> float:
-        """Weight of the KL term at the next step: linear from 0 over the warm-up (Sonderby et al., 2016)."""
+    def warmth(self) -> float:
+        """How far the warm-up is at the next step, 0 to 1: linear, as the KL term's by Sonderby et al., 2016."""
         if self.config.warmup_share == 0.0:
-            return self.config.beta
-        return self.config.beta * min(1.0, self.image_steps / self.config.image_steps / self.config.warmup_share)
+            return 1.0
+        return min(1.0, self.image_steps / self.config.image_steps / self.config.warmup_share)
 
     def step(self, batch: Batch) -> StepResult:
         """Learn from one batch.
 
         Raises TrainingDiverged, naming the cause, and leaves the weights as they were before the step.
         """
-        rate, beta = self.learning_rate(), self.beta()
+        rate, warmth = self.learning_rate(), self.warmth()
         seen = self.with_noise(batch.seen.to(self.device, memory_format=torch.channels_last), self.image_steps)
         noise = torch.randn(
             (len(seen), self.config.model.latent_dim),
@@ -100,13 +100,13 @@ class Trainer:
             device=self.device,
         )
         decoded, posterior = self._run_network(seen, noise)
-        loss = self._loss(batch, decoded, posterior, beta)
+        loss = self._loss(batch, decoded, posterior, warmth)
         self._optimizer.zero_grad(set_to_none=True)
         loss.total.backward()  # type: ignore[no-untyped-call]
         norm = nn.utils.get_total_norm([w.grad for w in self.network.parameters() if w.grad is not None])
         # One transfer for all four, as each makes a GPU wait.
         total, mse, kl, size = torch.stack([loss.total.detach(), loss.mse, loss.kl.detach(), norm]).tolist()
-        result = StepResult(total, mse, kl, beta, size, rate)
+        result = StepResult(total, mse, kl, warmth * self.config.beta, size, rate)
         if not all(math.isfinite(value) for value in result):
             raise self._diverged(result, seen, noise)
         if self.config.grad_clip > 0.0:  # only now: a norm that is not finite would spoil every gradient
@@ -118,18 +118,18 @@ class Trainer:
         self.image_steps += len(seen)
         return result
 
-    def _loss(self, batch: Batch, decoded: Tensor, posterior: Posterior, beta: float) -> Loss:
+    def _loss(self, batch: Batch, decoded: Tensor, posterior: Posterior, warmth: float) -> Loss:
         """Of the batch; randomised images have a sigma of their own, as they are much further from their decoded ones.
 
         mse and kl are those of the others.
         """
         wanted = batch.wanted.to(self.device, memory_format=torch.channels_last)
         if batch.strange in (0, len(wanted)):
-            return self._objective.loss(wanted, decoded, posterior, beta)
+            return self._objective.loss(wanted, decoded, posterior, warmth)
         parts = (slice(0, batch.strange), slice(batch.strange, None))
         strange, plain = (
             self._objective.loss(
-                wanted[part], decoded[part], Posterior(posterior.mean[part], posterior.log_variance[part]), beta
+                wanted[part], decoded[part], Posterior(posterior.mean[part], posterior.log_variance[part]), warmth
             )
             for part in parts
         )

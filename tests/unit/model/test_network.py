@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
 
+from vae_core.errors import InvalidValue
 from vae_core.model.blocks import ConvBlock, ResidualBlock, ResizeConvBlock, resize_conv_kernel
 from vae_core.model.config import ModelConfig
 from vae_core.model.resize_conv import MAX_LOG_VARIANCE, ResizeConvNetwork
@@ -14,6 +16,8 @@ from vae_core.model.resize_conv import MAX_LOG_VARIANCE, ResizeConvNetwork
 _CONFIG = ModelConfig(
     image_size=16, latent_dim=5, encoder_channels=(6, 8), decoder_channels=(8, 6, 4), residual_max_size=8
 )
+_COARSE = msgspec.structs.replace(_CONFIG, coarse_size=4)
+_BOTH = pytest.mark.parametrize("config", [_CONFIG, _COARSE], ids=["plain", "coarse"])
 
 
 def _used(module: nn.Module, channels: int = 3, size: int = 16) -> nn.Module:
@@ -29,10 +33,12 @@ def _used(module: nn.Module, channels: int = 3, size: int = 16) -> nn.Module:
     return module.eval()
 
 
-def _network() -> ResizeConvNetwork:
+def _network(config: ModelConfig = _CONFIG) -> ResizeConvNetwork:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        network = ResizeConvNetwork(_CONFIG)
+        network = ResizeConvNetwork(config)
+        if config.coarse_size:
+            nn.init.normal_(network.coarse_image.weight)
     _used(network)
     return network
 
@@ -52,8 +58,9 @@ def test_block_gives_the_same_when_folded(block: nn.Module) -> None:
         torch.testing.assert_close(block.folded()(maps), block(maps), rtol=0, atol=1e-5)  # type: ignore[operator]
 
 
-def test_network_gives_the_same_and_has_no_batch_norm_when_folded() -> None:
-    network, images = _network(), torch.rand(3, 3, 16, 16)
+@_BOTH
+def test_network_gives_the_same_and_has_no_batch_norm_when_folded(config: ModelConfig) -> None:
+    network, images = _network(config), torch.rand(3, 3, 16, 16)
     with torch.no_grad():
         expected = network(images)
         folded = network.fold()
@@ -72,18 +79,49 @@ def test_shapes_and_ranges_are_those_promised() -> None:
     assert 0.0 <= decoded.min() <= decoded.max() <= 1.0
 
 
+def test_coarse_colours_pass_linearly_when_there_is_a_path_for_them() -> None:
+    network = _network(_COARSE)
+    for weights in (network.mean_head, network.expand):
+        nn.init.zeros_(weights.weight)
+    coarse, finer = torch.rand(2, 3, 4, 4), torch.rand(2, 3, 16, 16)
+    images = F.interpolate(coarse, size=16, mode="nearest")
+    small_means = images + finer - F.interpolate(F.avg_pool2d(finer, 4), size=16, mode="nearest")
+    with torch.no_grad():
+        means, same = network.encode(images).mean, network.encode(small_means).mean
+        double = network.encode(2.0 * images - 0.5).mean
+        black = network.encode(torch.full((2, 3, 16, 16), 0.5)).mean
+        logits = [torch.logit(network.decode(scale * torch.ones(1, 5))) for scale in (0.0, 0.1, 0.2)]
+    torch.testing.assert_close(same, means, rtol=0, atol=1e-4)
+    torch.testing.assert_close(double - black, 2.0 * (means - black), rtol=0, atol=1e-4)
+    torch.testing.assert_close(logits[2] - logits[1], logits[1] - logits[0], rtol=0, atol=1e-4)
+
+
+def test_config_text_is_as_before_when_there_is_no_coarse_path() -> None:
+    assert "coarse_size" not in _CONFIG.to_json()
+    for config in (_CONFIG, _COARSE):
+        assert ModelConfig.from_json(config.to_json(), where="here") == config
+
+
+@pytest.mark.parametrize(("size", "text"), [(5, "does not divide image_size 16"), (-1, "out of range: 0 to 16")])
+def test_coarse_size_is_refused_when_it_does_not_fit(size: int, text: str) -> None:
+    with pytest.raises(InvalidValue, match=f"coarse_size {size} .*{text}"):
+        msgspec.structs.replace(_CONFIG, coarse_size=size)
+
+
 def test_draw_repeats_when_the_generator_does() -> None:
     posterior = _network().encode(torch.rand(2, 3, 16, 16))
     draws = [posterior.sample(torch.Generator().manual_seed(3)) for _ in range(2)]
     assert torch.equal(*draws)
 
 
-def test_images_stay_and_latents_become_standard_when_whitened() -> None:
-    network, images = _network(), torch.rand(400, 3, 16, 16)
+@_BOTH
+def test_images_stay_and_latents_become_standard_when_whitened(config: ModelConfig) -> None:
+    network, images = _network(config), torch.rand(400, 3, 16, 16)
     with torch.no_grad():
         before, expected = network.encode(images), network(images)
-        covariance = torch.cov(before.mean.double().T) + torch.diag(before.log_variance.double().exp().mean(dim=0))
-        network.whiten(before.mean.mean(dim=0), covariance)
+        noise = before.log_variance.double().exp().mean(dim=0)
+        covariance = torch.cov(before.mean.double().T) + torch.diag(noise)
+        network.whiten(before.mean.mean(dim=0), covariance, noise)
         after = network.encode(images)
         torch.testing.assert_close(network(images), expected, rtol=0, atol=1e-4)
     torch.testing.assert_close(after.mean.mean(dim=0), torch.zeros(5), rtol=0, atol=1e-3)
@@ -91,6 +129,22 @@ def test_images_stay_and_latents_become_standard_when_whitened() -> None:
     torch.testing.assert_close(total, torch.ones(5), rtol=0, atol=1e-3)
 
 
+def test_posteriors_keep_their_spread_on_the_images_when_whitened() -> None:
+    network, images = _network(), torch.rand(400, 3, 16, 16)
+    with torch.no_grad():
+        nn.init.normal_(network.mean_head.weight)  # correlated means, so that whitening has to turn the axes
+        before = network.encode(images)
+        noise = before.log_variance.double().exp().mean(dim=0)
+        network.whiten(before.mean.mean(dim=0), torch.cov(before.mean.double().T) + torch.diag(noise), noise)
+        after = network.encode(images)
+    # A diagonal covariance and an invertible map of it: its determinant is only kept if it is diagonal again.
+    correlated = torch.cov(before.mean.double().T) + torch.diag(noise)
+    expected = noise.log().sum() - torch.logdet(correlated)
+    found = after.log_variance.double().exp().mean(dim=0)
+    torch.testing.assert_close(found.log().sum(), expected, rtol=0, atol=1e-3)
+    assert (found[1:] >= found[:-1] - 1e-9).all()
+
+
 def test_whitening_is_refused_when_the_covariance_is_singular() -> None:
     with pytest.raises(ValueError, match="not positive definite"):
-        _network().whiten(torch.zeros(5), torch.zeros(5, 5))
+        _network().whiten(torch.zeros(5), torch.zeros(5, 5), torch.ones(5))

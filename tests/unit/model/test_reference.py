@@ -94,7 +94,7 @@ def test_whitening_is_refused_as_the_network_says() -> None:
     network = _network()
     assert not network.whitens
     with pytest.raises(ValueError, match="cannot be whitened"):
-        network.whiten(torch.zeros(5), torch.eye(5))
+        network.whiten(torch.zeros(5), torch.eye(5), torch.ones(5))
 
 
 def test_residual_blocks_are_refused_when_there_are_none_in_it() -> None:

@@ -56,17 +56,17 @@ def test_error_falls_when_trained() -> None:
 
 def test_schedules_rise_and_fall_with_image_steps() -> None:
     trainer = Trainer(_CONFIG, _CPU)
-    rates, betas = [], []
+    rates, warmths = [], []
     for number in range(50):
         rates.append(trainer.learning_rate())
-        betas.append(trainer.beta())
+        warmths.append(trainer.warmth())
         trainer.step(_batch(number))
     assert rates[0] < 0.1 * _CONFIG.learning_rate
     assert rates.index(max(rates)) == 1
     assert trainer.learning_rate() == pytest.approx(0.01 * _CONFIG.learning_rate)
-    assert betas[0] == 0.0
-    assert betas[12] == pytest.approx(2.0 * 96 / 400 / 0.5)
-    assert betas[-1] == 2.0
+    assert warmths[0] == 0.0
+    assert warmths[12] == pytest.approx(96 / 400 / 0.5)
+    assert warmths[-1] == 1.0
 
 
 def test_weights_are_the_same_bits_when_the_run_was_interrupted(tmp_path: Path) -> None:
