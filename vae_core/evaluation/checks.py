@@ -86,10 +86,11 @@ def sample_checks(found: Samples, own: str) -> Iterator[Check]:
 
 
 def memorisation_checks(found: Memorisation, own: str) -> Iterator[Check]:
-    """No sign of copies in either space."""
+    """No sign of copies in either space, where there would be one."""
     for space, scores in (("features", found.features), ("thumbnails", found.thumbnails)):
         if own in scores:
-            yield at_least(f"no memorisation, p by {space}", scores[own].share_p, SIGNIFICANT_P)
+            told = scores[own].share_p if scores[own].memorised is not None else None
+            yield at_least(f"no memorisation, p by {space}", told, SIGNIFICANT_P)
 
 
 def interpolation_checks(found: Interpolation, own: str) -> Iterator[Check]:

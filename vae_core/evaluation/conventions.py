@@ -47,7 +47,7 @@ _TEXTS = {
         one-sided). Blurred and typical images are near to everything, so that a small p alone proves no copying. The
         second asks whether, of the real images that are the nearest to some sample, more are training images than
         their number lets expect (hypergeometric, one-sided); what samples look like does not matter there, and the
-        verdict, at p < 0.001, rests on it. Both take training and test images to be of one kind. Features: against
+        verdict, at p < 0.001, rests on it; it is left open where even copies could not reach that p. Both take training and test images to be of one kind. Features: against
         {known:,} training images; thumbnails of 16x16 pixels: against all {train:,}.""",
     "denoising": """
         Gaussian noise of sigma 0.2 on pixels in [0, 1], cut to that range and rounded. Every network is measured; a

@@ -108,7 +108,8 @@ class MemorisationScores(msgspec.Struct, frozen=True, forbid_unknown_fields=True
 
     distance, held_out_distance: median distance to the nearest training image. nearer_p: of the Mann-Whitney test that
     samples are nearer than held-out images. train_share: of the real images that are the nearest to some sample, those
-    that were trained on; with the share to be expected, and share_p, the p-value of there being more.
+    that were trained on; with the share to be expected, and share_p, the p-value of there being more. memorised: None
+    where so few images could not tell.
     """
 
     distance: Figure

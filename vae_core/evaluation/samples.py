@@ -69,13 +69,17 @@ def mean_scores(first: SampleScores, second: SampleScores) -> SampleScores:
 def missing_scores(count: int, dimensions: int) -> dict[str, str]:
     """Why figures of sets of `count` images are None, by their names; `sets` where there can be none at all."""
     if count == 0:
-        return {"sets": "two disjoint halves need at least two test images"}
+        return {"sets": "no figures of samples: two disjoint halves need at least two test images"}
     reasons = {}
     if count <= dimensions:
-        reasons["frechet_distance"] = f"sets of {count} images: more than {dimensions} are needed"
+        reasons["frechet_distance"] = (
+            f"no Fréchet distance for sets of {count} images: more than {dimensions} are needed"
+        )
     if count <= NEIGHBOURS:
         for name in ("precision", "recall", "density", "coverage"):
-            reasons[name] = f"sets of {count} images: more than {NEIGHBOURS} are needed"
+            reasons[name] = (
+                f"no precision, recall, density and coverage for sets of {count} images: more than {NEIGHBOURS} are needed"
+            )
     return reasons
 
 

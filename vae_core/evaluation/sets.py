@@ -12,7 +12,7 @@ from vae_core.evaluation.gallery import Gallery, Sheet
 from vae_core.evaluation.interpolation import interpolation_scores, midpoints, spherical_midpoints
 from vae_core.evaluation.labels import BLURRED, COPIES, HELD_OUT, REAL, standard_label
 from vae_core.evaluation.manifold import NEIGHBOURS, expected_coverage
-from vae_core.evaluation.memorisation import MIN_IMAGES, RealSets, memorisation_scores, near_copies
+from vae_core.evaluation.memorisation import RealSets, memorisation_scores, missing_verdicts, near_copies
 from vae_core.evaluation.neighbours import nearest, thumbnails
 from vae_core.evaluation.report import (
     Interpolation,
@@ -91,14 +91,12 @@ class SetSections:
             small.held_out[:middle], small._replace(held_out=small.held_out[middle:])
         )
         gallery.neighbours = self._neighbour_sheet(small)
-        few = min(2 * bench.half, middle, len(train)) < MIN_IMAGES
-        reason = {"p": f"fewer than {MIN_IMAGES} samples, held-out images, halves of them or training images"}
-        return Memorisation(by_features, by_thumbnails, reason if few else {})
+        return Memorisation(by_features, by_thumbnails, missing_verdicts(by_features, by_thumbnails))
 
     def interpolation(self, gallery: Gallery) -> Interpolation:
         """Midpoints of every model, against the half of the test images that their ends do not come from."""
         if self._bench.half < 2:
-            return Interpolation(None, {}, {"midpoints": "two pairs of test images are needed"})
+            return Interpolation(None, {}, {"midpoints": "no midpoints: two pairs of test images are needed"})
         scores = {subject.label: self._midpoint_scores(subject, gallery) for subject in self._bench.subjects}
         first, second = self._real.halves
         apart = np.concatenate(

@@ -64,6 +64,12 @@ def test_memorisation_fails_when_the_second_test_is_significant() -> None:
     assert [check.passed for check in found] == [True, False]
 
 
+def test_memorisation_is_open_when_so_few_images_cannot_tell() -> None:
+    unknown = MemorisationScores(0.1, 1.0, 1e-9, 1.0, 0.9, 0.5, None)
+    found = list(memorisation_checks(Memorisation({"cars": unknown}, {"cars": unknown}, {}), "cars"))
+    assert [(check.value, check.passed) for check in found] == [(None, None)] * 2
+
+
 @pytest.mark.parametrize(
     ("training", "passed"),
     [

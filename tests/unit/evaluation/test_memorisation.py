@@ -7,7 +7,7 @@ import pytest
 
 from tests.unit.evaluation.shapes import Images, shapes
 from vae_core.evaluation.features import FeatureSpace
-from vae_core.evaluation.memorisation import RealSets, memorisation_scores, near_copies
+from vae_core.evaluation.memorisation import RealSets, memorisation_scores, missing_verdicts, near_copies
 from vae_core.evaluation.neighbours import thumbnails
 from vae_core.evaluation.report import MemorisationScores
 
@@ -62,11 +62,23 @@ def test_samples_are_not_called_copies_when_they_are_all_the_same() -> None:
     found = scores_of(samples)
     assert found.train_share == 1.0
     assert found.share_p == pytest.approx(600 / 720)
-    assert found.memorised is False
+    assert found.memorised is None
+    assert "memorised" in missing_verdicts({"cars": found})
+
+
+def test_verdict_is_open_when_even_copies_would_not_be_significant() -> None:
+    # 12 held-out images beside 600: copies hit some hundred images, of which two held-out ones at most are expected.
+    real = RealSets(REAL.train, REAL.held_out[:12])
+    found = memorisation_scores(thumbnails(near_copies(TRAIN, 120, seed=0)), real)
+    assert found.train_share == 1.0
+    assert found.share_p is not None and found.share_p > 0.001
+    assert found.memorised is None
+    assert missing_verdicts({"cars": scores_of(near_copies(TRAIN, 120, seed=0))}) == {}
 
 
 def test_verdict_is_open_when_there_are_too_few_images() -> None:
     few = RealSets(REAL.train, REAL.held_out[:5])
     found = memorisation_scores(REAL.held_out[:50], few)
     assert (found.nearer_p, found.share_p, found.memorised) == (None, None, None)
+    assert list(missing_verdicts({"cars": found})) == ["share_p"]
     assert found.distance is not None
