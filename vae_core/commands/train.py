@@ -67,6 +67,8 @@ def train_command(
         return
     if out is None:
         raise InvalidValue("--out is missing: name a folder for the run")
+    if out.exists() and not out.is_dir():
+        raise InvalidValue(f"--out {out} is a file: name a folder for the run")
     if (data is None) == (car_count is None):
         raise InvalidValue("give either DATA, pictures to train on, or --cars N, and not both")
     if epochs is not None and options["image_steps"] is not None:

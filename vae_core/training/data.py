@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import queue
 import threading
 from collections.abc import Iterator
@@ -26,7 +27,7 @@ def drawn_cars(out: Path, count: int, seed: int, size: int, processes: int) -> P
     if not path.exists():
         images = draw_array(seed, 0, count, size, processes)
         out.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f".{path.name}.partial")
+        partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
         with partial.open("wb") as file:
             np.save(file, images)
         partial.replace(path)

@@ -14,6 +14,7 @@ from vae_core.model.prior import Prior
 _ITERATIONS = 60
 _CENTRE_ITERATIONS = 10
 _TOLERANCE = 1e-3
+_MIN_VARIANCE = 1e-6  # so that points which are all the same have a Gaussian too
 
 
 def fit_mixture(points: np.ndarray, components: int, *, shrinkage: float = 0.1, seed: int = 0) -> Prior:
@@ -24,7 +25,8 @@ def fit_mixture(points: np.ndarray, components: int, *, shrinkage: float = 0.1, 
     """
     rows = torch.from_numpy(np.asarray(points, dtype=np.float64))
     common = torch.cov(rows.T, correction=0).reshape(rows.shape[1], -1)  # (Z, Z), also when Z is 1
-    common += 1e-6 * common.diagonal().mean() * torch.eye(len(common), dtype=torch.float64)
+    least = 1e-6 * common.diagonal().mean().clamp(min=_MIN_VARIANCE)
+    common += least * torch.eye(len(common), dtype=torch.float64)
     shares = _initial_shares(rows, components, seed)
     previous = -math.inf
     for _ in range(_ITERATIONS):

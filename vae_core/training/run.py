@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import logging
+import os
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -21,6 +23,7 @@ from vae_core.training.data import Batches
 from vae_core.training.dataset import Dataset
 from vae_core.training.finishing import export_checkpoint
 from vae_core.training.metrics import Metrics, Window
+from vae_core.training.occupancy import occupy
 from vae_core.training.progress import Progress
 from vae_core.training.states import read_state, write_state
 from vae_core.training.trainer import Trainer
@@ -75,10 +78,12 @@ class Run:
     ) -> None:
         """bar: whether to show one on the terminal. board: whether to write for TensorBoard, where it is installed.
 
-        Raises InvalidValue when there are too few images, or when the run in `out` was begun with other images, another
-        model or another seed; RunNotWritten when the folder cannot be written to.
+        Raises InvalidValue when there are too few images, or all are equal, when another process trains in `out`, or
+        when the run there was begun with other images, another model or another seed; RunNotWritten when the folder
+        cannot be written to.
         """
         self.config = fitted_to(config, len(dataset.train))
+        _check_images(dataset.train)
         self.out = out
         self.images, self.held_out = dataset.train, dataset.validation[: config.validation_images]
         self.trainer = Trainer(self.config, device)
@@ -91,6 +96,7 @@ class Run:
             _LOG.warning("there are no validation images: held-out figures are left out")
         with self._writing():
             out.mkdir(parents=True, exist_ok=True)
+            weakref.finalize(self, os.close, occupy(out))  # taken for as long as this object is there
             if self._state_path.exists():
                 self._restore()
             self._metrics = Metrics(out / "metrics.csv", self.trainer.image_steps)
@@ -199,8 +205,15 @@ class Run:
             saved = "the last saved state is as it was" if self._state_path.exists() else "no state was saved yet"
             cause = exc.strerror or exc
             raise RunNotWritten(
-                f"{self.out}: cannot be written: {cause}; {saved}: make room, then run the same command again"
+                f"{self.out}: cannot be written: {cause}; {saved}: make it writable, or make room, then run the same "
+                "command again"
             ) from exc
+
+
+def _check_images(images: np.ndarray) -> None:
+    """Refuse images that are all the same, (N, H, W, 3): there is nothing to tell apart by latents."""
+    if all(np.array_equal(image, images[0]) for image in images[1:]):
+        raise InvalidValue(f"all {len(images)} training images are equal: pictures that differ are needed")
 
 
 def _passed(before: int, now: int, every: int) -> bool:

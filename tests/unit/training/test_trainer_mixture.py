@@ -48,3 +48,8 @@ def test_factors_can_be_inverted_when_a_dimension_is_unused(components: int) -> 
 def test_fit_repeats_when_the_seed_does() -> None:
     points = _clusters(300, 6)
     assert np.array_equal(fit_mixture(points, 3, seed=1).means, fit_mixture(points, 3, seed=1).means)
+
+
+def test_gaussian_is_a_point_when_all_points_are_equal() -> None:
+    prior = fit_mixture(np.full((30, 3), 2.0), 1)
+    assert np.allclose(prior.sample(0, range(4)), 2.0, atol=1e-3)

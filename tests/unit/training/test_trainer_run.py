@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import resource
+import subprocess
+import sys
 from pathlib import Path
 
 import msgspec
@@ -185,7 +187,7 @@ def test_error_says_what_stays_when_the_disk_is_full(tmp_path: Path) -> None:
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert (tmp_path / "state.pt").read_bytes() == kept
-    assert not list(tmp_path.glob(".*"))
+    assert not list(tmp_path.glob(".*.partial"))
     again = _run(tmp_path)
     assert again.trainer.image_steps == 80
 
@@ -198,3 +200,24 @@ def test_folder_is_named_when_it_cannot_be_made(tmp_path: Path) -> None:
 
 def _without_seconds(run: Run) -> list[dict[str, str]]:
     return [{**row, "seconds": ""} for row in _rows(run)]
+
+
+def test_images_are_refused_when_they_are_all_equal(tmp_path: Path) -> None:
+    equal = np.full((20, 16, 16, 3), 200, np.uint8)
+    with pytest.raises(InvalidValue, match="all 20 training images are equal"):
+        _run(tmp_path / "run", dataset=_dataset()._replace(train=equal))
+    assert not (tmp_path / "run").exists()
+
+
+def test_run_is_refused_when_another_process_trains_in_the_folder(tmp_path: Path) -> None:
+    code = "import sys; from pathlib import Path; from vae_core.training.occupancy import occupy\n"
+    code += "kept = occupy(Path(sys.argv[1])); print('taken', flush=True); sys.stdin.read()"
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], text=True, **pipes) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "taken\n"
+        with pytest.raises(InvalidValue, match="another training is at work"):
+            _run(tmp_path)
+        assert not (tmp_path / "metrics.csv").exists()
+        other.kill()
+    assert _run(tmp_path).trainer.image_steps == 0  # what a killed process had is free
