@@ -24,9 +24,10 @@ _TEXTS = {
         compression. The likelihood is a Gaussian of one sigma for all pixels, the best for the test images, integrated
         over each of the 256 levels, around the decoded image of one draw from the posterior; so for the references and
         for PCA. The posterior is the diagonal one that the encoder gives. Any other gives a bound too, and that of the
-        best of six, its deviations narrowed by a common factor, stands beside it: a heavily weighted KL, or whitening,
-        leaves the encoder's too wide. KL to N(0, I) is exact, KL to a mixture the mean over eight draws. Active units
-        are latents whose mean varies by more than 0.01 over the images.""",
+        best of six, its deviations narrowed by a common factor, stands beside it: a heavily weighted KL leaves the
+        encoder's too wide. In whitened latents the covariances of one image are left out, which are 0 on the average
+        of the training images. KL to N(0, I) is exact, KL to a mixture the mean over eight draws. Active units are
+        latents whose mean varies by more than 0.01 over the images.""",
     "samples": """
         There are {half} images on both sides of every comparison, as such distances grow when sets shrink. That raises
         the floor too, so a ratio to it says less with few images: compare only evaluations of equal sets. Each figure
@@ -47,8 +48,9 @@ _TEXTS = {
         one-sided). Blurred and typical images are near to everything, so that a small p alone proves no copying. The
         second asks whether, of the real images that are the nearest to some sample, more are training images than
         their number lets expect (hypergeometric, one-sided); what samples look like does not matter there, and the
-        verdict, at p < 0.001, rests on it; it is left open where even copies could not reach that p. Both take training and test images to be of one kind. Features: against
-        {known:,} training images; thumbnails of 16x16 pixels: against all {train:,}.""",
+        verdict, at p < 0.001, rests on it. It is left open where even copies could not reach that p. Both take
+        training and test images to be of one kind. Features: against {known:,} training images; thumbnails of 16x16
+        pixels: against all {train:,}.""",
     "denoising": """
         Gaussian noise of sigma 0.2 on pixels in [0, 1], cut to that range and rounded. Every network is measured; a
         gain is asked of those trained with --denoise.""",

@@ -44,8 +44,9 @@ class Bound(NamedTuple):
 def likelihood_scores(coder: Coder, prior: Prior, images: Images, posterior: Moments, seed: int) -> LikelihoodScores:
     """The evidence bound over uint8 (N, S, S, 3), with the encoder's posterior, and with a narrower one.
 
-    Any Gaussian gives a bound. An encoder trained with a large weight on the KL, or whitened (its covariances are then
-    left out), says wider ones than the bound would have; the second figure is comparable all the same.
+    Any Gaussian gives a bound. An encoder trained with a large weight on the KL says wider ones than the bound would
+    have, and one that is whitened leaves out covariances, which are 0 only on the average of the training images; the
+    second figure is comparable all the same.
     """
     own = evidence_bound(coder, prior, images, posterior, seed)
     few = Moments(posterior.mean[:_TRIED], posterior.variance[:_TRIED])

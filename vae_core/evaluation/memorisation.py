@@ -79,8 +79,8 @@ def missing_verdicts(*spaces: Mapping[str, MemorisationScores]) -> dict[str, str
     scores = [each for space in spaces for each in space.values()]
     if any(each.share_p is None for each in scores):
         reasons["share_p"] = (
-            f"memorisation is not tested everywhere: at least {MIN_IMAGES} samples, held-out images, halves of them and "
-            "training images are needed"
+            f"memorisation is not tested everywhere: at least {MIN_IMAGES} samples, training images, held-out images "
+            "and halves of them are needed"
         )
     if any(each.share_p is not None and each.memorised is None for each in scores):
         reasons["memorised"] = (

@@ -78,7 +78,8 @@ def missing_scores(count: int, dimensions: int) -> dict[str, str]:
     if count <= NEIGHBOURS:
         for name in ("precision", "recall", "density", "coverage"):
             reasons[name] = (
-                f"no precision, recall, density and coverage for sets of {count} images: more than {NEIGHBOURS} are needed"
+                f"no precision, recall, density and coverage for sets of {count} images: more than {NEIGHBOURS} are "
+                "needed"
             )
     return reasons
 

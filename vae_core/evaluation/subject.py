@@ -60,7 +60,7 @@ class NetworkCoder:
         return self._network.config.latent_dim
 
     def encode(self, images: Images) -> Moments:
-        """The posterior of each image. Covariances are left out: those of a whitened network are marginal variances."""
+        """The posterior of each image; for a whitened network without covariances, see `ResizeConvNetwork.encode`."""
         parts = [self.encode_batch(to_tensor(batch)) for batch in _batches(images)]
         return Moments(
             np.concatenate([part.mean.cpu().numpy() for part in parts]).astype(np.float64),
