@@ -45,21 +45,20 @@ def evaluate_command(
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
 
-    from vae_core.errors import InvalidValue
     from vae_core.evaluation.bench import Request
     from vae_core.evaluation.evaluator import evaluate
-    from vae_core.evaluation.output import PAGE_NAME, write_evaluation
+    from vae_core.evaluation.output import PAGE_NAME, check_folder, write_evaluation
     from vae_core.evaluation.table import as_text
-    from vae_core.evaluation.tables import all_tables, checks_table
+    from vae_core.evaluation.tables import all_tables, checks_table, notes
     from vae_core.model.devices import find_device
 
-    if out.exists() and not out.is_dir():
-        raise InvalidValue(f"--out {out} is a file: name a folder")
+    check_folder(out)  # before what takes minutes
     request = Request(checkpoint, data, references, train_data, photos, limit, samples, seed)
     found, gallery = evaluate(request, find_device(device))
     write_evaluation(out, found, gallery)
     if as_json:
         click.echo(found.to_json(), nl=False)
     else:
-        click.echo("\n\n".join(as_text(table) for table in [*all_tables(found), checks_table(found)]))
+        texts = [as_text(table) for table in (*all_tables(found), checks_table(found))]
+        click.echo("\n\n".join([*texts, *notes(found)]))
     click.echo(f"written: {out / PAGE_NAME}", err=True)

@@ -44,6 +44,7 @@ def latent_map_command(
     """
     from vae_core.errors import InvalidValue
     from vae_core.jobs.checks import check_int
+    from vae_core.model.checkpoint import checkpoint_name
     from vae_core.model.weights import load_checkpoint
     from vae_core.training.latent_figure import Panel, draw_maps
     from vae_core.training.latent_map import map_latents, open_pictures
@@ -61,13 +62,8 @@ def latent_map_command(
         if len(images) < 3:
             raise InvalidValue(f"{data}: holds {len(images)} pictures: at least 3 are needed for a map")
         found = map_latents(network, prior, images, method=method, draws=draws, seed=seed)
-        panels.append(Panel(_name(path), found))
+        panels.append(Panel(checkpoint_name(path), found))
         ratios = f"{found.empty_standard:.2f} times for N(0, I), {found.empty_prior:.2f} times for its own prior"
         click.echo(f"{path}: from a draw to an encoded image, against from one of {len(images)} to another: {ratios}")
     if parameter is not None:
         draw_maps(panels, parameter, out)
-
-
-def _name(path: Path) -> str:
-    """What tells checkpoints apart: all of them have one name in their runs' folders."""
-    return path.resolve().parent.name if path.name == "checkpoint.safetensors" else path.stem

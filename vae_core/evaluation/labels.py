@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from vae_core.model.checkpoint import checkpoint_name
+
 REAL = "real"
 BLURRED = "blurred real"
 MEAN = "mean image"
@@ -26,14 +28,15 @@ def pca_label(components: int) -> str:
 
 
 def file_labels(paths: Sequence[Path]) -> list[str]:
-    """One label for each file: its name without suffix, numbered where two are alike or a control is called so."""
+    """One label for each file: what it is called, numbered where two are alike or a control is called so."""
     labels: list[str] = []
     taken = {REAL, BLURRED, MEAN, NEAREST, COPIES, HELD_OUT}
     for path in paths:
-        label, number = path.stem, 1
+        name = checkpoint_name(path)
+        label, number = name, 1
         while label in taken or label.startswith(_PCA):
             number += 1
-            label = f"{path.stem} ({number})".removeprefix(_PCA)
+            label = f"{name} ({number})".removeprefix(_PCA)
         taken.add(label)
         labels.append(label)
     return labels

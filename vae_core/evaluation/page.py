@@ -9,9 +9,10 @@ from string import Template
 from vae_core.evaluation.gallery import Gallery, Sheet
 from vae_core.evaluation.labels import REAL
 from vae_core.evaluation.pictures import grid_uri, row_uri
+from vae_core.evaluation.reading import reading
 from vae_core.evaluation.report import Evaluation
 from vae_core.evaluation.table import NONE, Table, number
-from vae_core.evaluation.tables import all_tables, threshold_text, value_text, verdict_text
+from vae_core.evaluation.tables import all_tables, notes, threshold_text, value_text, verdict_text
 
 _GRID_COLUMNS = 6
 _ROW_COLUMNS = 8
@@ -64,7 +65,8 @@ def _section(found: Evaluation, name: str, body: str) -> str:
     texts = [found.conventions.get(key, "") for key in _HOW.get(name, (name,))]
     how = "".join(f'<p class="how">{html.escape(text)}</p>' for text in texts if text)
     closing = f"<details><summary>How this is measured</summary>{how}</details>" if how else ""
-    return f'<section id="{name}"><h2>{_TITLES[name]}</h2>{body}{closing}</section>'
+    lead = f'<p class="lead">{html.escape(reading(name))}</p>' if reading(name) else ""
+    return f'<section id="{name}"><h2>{_TITLES[name]}</h2>{lead}{body}{closing}</section>'
 
 
 def _subtitle(found: Evaluation) -> str:
@@ -76,16 +78,7 @@ def _subtitle(found: Evaluation) -> str:
 
 
 def _notes(found: Evaluation) -> str:
-    notes = [
-        reason
-        for section in (found.reconstruction, found.samples, found.memorisation, found.interpolation)
-        for reason in section.missing.values()
-    ]
-    if found.data.duplicates:
-        notes.append(
-            f"{found.data.duplicates:,} test images are also among the training images: these figures flatter the model"
-        )
-    return "".join(f'<p class="note">{html.escape(note)}.</p>' for note in dict.fromkeys(notes))
+    return "".join(f'<p class="note">{html.escape(note)}</p>' for note in notes(found))
 
 
 def _stats(found: Evaluation) -> list[tuple[str, str, str]]:

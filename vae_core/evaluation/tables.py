@@ -32,6 +32,17 @@ def checks_table(found: Evaluation) -> Table:
     return Table("checks", "Checks", ("", "value", "asked", ""), rows)
 
 
+def notes(found: Evaluation) -> list[str]:
+    """What is to be known before any figure is read: those that cannot be had, and what flatters the model."""
+    sections = (found.reconstruction, found.samples, found.memorisation, found.interpolation)
+    texts = [reason for section in sections for reason in section.missing.values()]
+    if found.data.duplicates:
+        texts.append(
+            f"{found.data.duplicates:,} test images are also among the training images: these figures flatter the model"
+        )
+    return [f"{text[0].upper()}{text[1:]}." for text in dict.fromkeys(texts)]
+
+
 def value_text(check: Check) -> str:
     """The value with its unit."""
     if check.unit:

@@ -20,6 +20,7 @@ from vae_core.errors import BadCheckpoint
 from vae_core.model.config import ModelConfig
 
 FORMAT_VERSION = "1"
+RUN_CHECKPOINT = "checkpoint.safetensors"  # in the folder of a run
 MAX_FILE_BYTES = 4 * 1024**3
 _MAX_HEADER_BYTES = 4 * 1024**2
 _MAX_TENSORS = 10_000
@@ -54,6 +55,11 @@ class _RawTensor(msgspec.Struct):
     dtype: str
     shape: list[int]
     data_offsets: tuple[int, int]
+
+
+def checkpoint_name(path: Path) -> str:
+    """What tells checkpoints apart: the file's name, or for a run's, which are all alike, its folder's."""
+    return path.resolve().parent.name if path.name == RUN_CHECKPOINT else path.stem
 
 
 def file_sha256(path: Path) -> str:

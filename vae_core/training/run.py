@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 from vae_core.errors import InvalidValue, PermanentError
+from vae_core.model.checkpoint import RUN_CHECKPOINT
 from vae_core.training.board import Board, open_board
 from vae_core.training.config import TrainingConfig, changed
 from vae_core.training.curves import draw_curves
@@ -109,7 +110,7 @@ class Run:
     @property
     def checkpoint_path(self) -> Path:
         """Where the finished checkpoint is written."""
-        return self.out / "checkpoint.safetensors"
+        return self.out / RUN_CHECKPOINT
 
     def train(self, stop_asked: Callable[[], bool] = lambda: False) -> bool:
         """Train to the end of the schedule, or until `stop_asked` says so between two steps.

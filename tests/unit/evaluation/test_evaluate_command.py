@@ -107,7 +107,13 @@ def test_page_needs_nothing_else_and_escapes_names_when_opened(page_and_json: tu
     assert "&lt;b&gt;other" in page
     assert 'name="viewport"' in page
     assert "prefers-color-scheme: dark" in page
-    for text in ("Checks", "Photographs", "How this is measured", "samples nearest to a training image"):
+    for text in (
+        "Checks",
+        "Photographs",
+        "How this is measured",
+        "lower is better",
+        "samples nearest to a training image",
+    ):
         assert text in page
 
 
@@ -118,6 +124,16 @@ def test_tables_are_printed_when_no_json_is_asked_for(folder: Path, capsys: pyte
     assert "Reconstruction of 30 test images" in text
     assert "coverage over real's" in text
     assert "frechet_distance" not in text
+    assert "No Fréchet distance for sets of 15 images: more than 64 are needed." in text
+
+
+def test_page_and_tables_say_so_when_test_images_were_trained_on(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*arguments(folder, folder / "same", "train.npy"), "--limit", "20"]) == 0
+    note = "20 test images are also among the training images: these figures flatter the model."
+    assert note in capsys.readouterr().out
+    assert note in (folder / "same" / "evaluation.html").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(
@@ -153,6 +169,7 @@ def test_figures_that_cannot_be_had_are_null_when_test_images_are_few_or_equal(
         ({2: "tiny.safetensors"}, "tiny.safetensors"),
         ({6: "large.safetensors"}, "is for images of 64 px: 32 px are allowed"),
         ({8: "test.npy"}, "is a file: name a folder"),
+        ({8: "test.npy/refused"}, "cannot be written to: Not a directory: name another folder"),
     ],
 )
 def test_command_is_refused_in_one_line_when_a_file_is_wrong(
