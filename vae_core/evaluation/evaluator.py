@@ -134,5 +134,6 @@ def _data_facts(bench: Bench) -> DataFacts:
         test_images=material.test_images,
         test_used=len(material.test),
         duplicates=material.duplicates,
+        fingerprint=material.fingerprint,
         feature_dimensions=bench.space.dimensions,
     )

@@ -10,7 +10,7 @@ import numpy as np
 
 from vae_core.errors import InvalidValue
 from vae_core.evaluation.subject import Images
-from vae_core.training.dataset import open_dataset
+from vae_core.training.dataset import Dataset, fingerprint, open_dataset
 
 # PCA and the feature space gain next to nothing from more, and take memory and minutes.
 MAX_FITTED = 8_000
@@ -20,7 +20,7 @@ class Material(NamedTuple):
     """train: all training images, uint8 (T, S, S, 3). fitted: at most 8,000 of them, to fit controls to.
 
     test: held-out images in an order drawn from the seed. duplicates: of them that are also training images.
-    test_images: how many held-out images there were.
+    test_images: how many held-out images there were. fingerprint: of the data set that training images are from.
     """
 
     train: Images
@@ -28,6 +28,7 @@ class Material(NamedTuple):
     test: Images
     test_images: int
     duplicates: int
+    fingerprint: str
 
     def halves(self, most: int) -> tuple[Images, Images]:
         """Two disjoint sets of equally many test images, together at most `most`."""
@@ -41,12 +42,12 @@ def open_material(data: Path, train_data: Path | None, size: int, limit: int, se
     train_data: where the training images are, if not in `data`; then all of `data` is held out. Raises InvalidValue
     when there are fewer than two training images or no test images.
     """
+    opened = open_dataset(train_data or data, size)
     if train_data is None:
-        opened = open_dataset(data, size)
         train, held_out = opened.train, opened.test
         remedy = "name training images with --train-data, and all of DATA is tested on"
     else:
-        train, held_out = open_all(train_data, size), open_all(data, size)
+        train, held_out = _joined(opened), open_all(data, size)
         remedy = "name more with --train-data"
     if len(train) < 2:
         raise InvalidValue(f"{train_data or data}: {len(train)} training images: at least 2 are needed; {remedy}")
@@ -57,13 +58,16 @@ def open_material(data: Path, train_data: Path | None, size: int, limit: int, se
     fitted = train[_spread(len(train), MAX_FITTED)]
     known = {_digest(image) for image in train}
     duplicates = sum(_digest(image) in known for image in test)
-    return Material(train, fitted, test, len(held_out), duplicates)
+    return Material(train, fitted, test, len(held_out), duplicates, fingerprint(opened))
 
 
 def open_all(source: Path, size: int) -> Images:
     """All pictures of `source`, whichever set they fall in."""
-    opened = open_dataset(source, size)
-    return np.concatenate([part for part in opened if len(part)])
+    return _joined(open_dataset(source, size))
+
+
+def _joined(dataset: Dataset) -> Images:
+    return np.concatenate([part for part in dataset if len(part)])
 
 
 def _spread(count: int, most: int) -> slice | np.ndarray:

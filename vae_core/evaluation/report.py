@@ -37,7 +37,7 @@ class DataFacts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What was evaluated on.
 
     train_used: training images that PCA and the feature space were fitted to. duplicates: test images that are also
-    among the training images, to the bit.
+    among the training images, to the bit. fingerprint: of the data set of the training images, as checkpoints note it.
     """
 
     data: str
@@ -48,6 +48,7 @@ class DataFacts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     test_images: int
     test_used: int
     duplicates: int
+    fingerprint: str
     feature_dimensions: int
 
 

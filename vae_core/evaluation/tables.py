@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from vae_core.evaluation.labels import REAL
 from vae_core.evaluation.report import Check, Evaluation, Figure, MemorisationScores
 from vae_core.evaluation.table import NONE, Table, chance, number
+from vae_core.training.dataset import DATA_NOTE
 
 
 def all_tables(found: Evaluation) -> list[Table]:
@@ -40,6 +41,13 @@ def notes(found: Evaluation) -> list[str]:
         texts.append(
             f"{found.data.duplicates:,} test images are also among the training images: these figures flatter the model"
         )
+    for subject in found.subjects:
+        trained_on = subject.notes.get(DATA_NOTE, found.data.fingerprint)
+        if trained_on != found.data.fingerprint:
+            texts.append(
+                f"the training data of {subject.label} ({trained_on}) is not what is named here "
+                f"({found.data.fingerprint}): test images may be among what it has seen"
+            )
     return [f"{text[0].upper()}{text[1:]}." for text in dict.fromkeys(texts)]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import logging
 import os
 import time
@@ -21,7 +20,7 @@ from vae_core.training.board import Board, open_board
 from vae_core.training.config import TrainingConfig, changed
 from vae_core.training.curves import draw_curves
 from vae_core.training.data import Batches
-from vae_core.training.dataset import Dataset
+from vae_core.training.dataset import DATA_NOTE, Dataset, fingerprint
 from vae_core.training.finishing import export_checkpoint
 from vae_core.training.metrics import Metrics, Window
 from vae_core.training.occupancy import occupy
@@ -34,7 +33,6 @@ _LOG = logging.getLogger(__name__)
 _MOST_ROW_STEPS = 2_000  # image-steps between two lines of the table
 _ROWS = 100
 _FEWEST_IMAGES = 8
-_FINGERPRINTED = 64
 
 
 class RunNotWritten(PermanentError):
@@ -92,7 +90,7 @@ class Run:
         self._bar, self._board_wanted = bar, board
         self._board: Board | None = None
         self._window = Window()
-        self._fingerprint = _fingerprint(dataset)
+        self._fingerprint = fingerprint(dataset)
         if not len(self.held_out):
             _LOG.warning("there are no validation images: held-out figures are left out")
         with self._writing():
@@ -150,7 +148,7 @@ class Run:
             "training": msgspec.json.encode(stages).decode(),
             "image_steps": str(self.trainer.image_steps),
             "training_images": str(len(self.images)),
-            "data": self._fingerprint,
+            DATA_NOTE: self._fingerprint,
         }
         with self._writing():
             return export_checkpoint(self.trainer, self._dataset, self.checkpoint_path, notes)
@@ -220,15 +218,6 @@ def _check_images(images: np.ndarray) -> None:
 def _passed(before: int, now: int, every: int) -> bool:
     """Whether a multiple of `every` was reached in going from `before` to `now`."""
     return now // every > before // every
-
-
-def _fingerprint(dataset: Dataset) -> str:
-    """How many images there are, and a hash of some of them: enough to tell one data set from another."""
-    digest = hashlib.sha256()
-    for images in (dataset.train, dataset.validation):
-        for row in np.linspace(0, len(images) - 1, min(_FINGERPRINTED, len(images)), dtype=int):
-            digest.update(images[row].tobytes())
-    return f"{len(dataset.train)}+{len(dataset.validation)} images, {digest.hexdigest()[:16]}"
 
 
 def _write_text(path: Path, text: str) -> None:

@@ -19,6 +19,7 @@ from vae_core.evaluation.report import Evaluation
 from vae_core.model.build import build_network
 from vae_core.model.prior import Prior
 from vae_core.model.weights import save_network
+from vae_core.training.dataset import fingerprint, open_dataset
 
 
 @pytest.fixture(scope="module")
@@ -134,6 +135,19 @@ def test_page_and_tables_say_so_when_test_images_were_trained_on(
     note = "20 test images are also among the training images: these figures flatter the model."
     assert note in capsys.readouterr().out
     assert note in (folder / "same" / "evaluation.html").read_text(encoding="utf-8")
+
+
+def test_note_says_so_when_a_checkpoint_was_trained_on_other_data(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    same = fingerprint(open_dataset(folder / "train.npy", 32))
+    command = [str(folder / "test.npy"), "--train-data", str(folder / "train.npy"), "--limit", "20"]
+    for name, trained_on in (("same", same), ("other", "9+1 images, 00")):
+        path = tmp_path / f"{name}.safetensors"
+        save_network(path, build_network(TINY).eval(), Prior.standard(8), {"data": trained_on})
+        assert main(["evaluate", str(path), *command, "--out", str(tmp_path / name)]) == 0
+        told = f"The training data of {name} (" in capsys.readouterr().out
+        assert told is (name == "other")
 
 
 @pytest.mark.parametrize(
