@@ -49,8 +49,9 @@ _TEXTS = {
         second asks whether, of the real images that are the nearest to some sample, more are training images than
         their number lets expect (hypergeometric, one-sided); what samples look like does not matter there, and the
         verdict, at p < 0.001, rests on it. It is left open where even copies could not reach that p. Both take
-        training and test images to be of one kind. Features: against {known:,} training images; thumbnails of 16x16
-        pixels: against all {train:,}.""",
+        training and test images to be of one kind. Features: against {known:,} training images, the components being
+        those of training and test images together, which favours neither; thumbnails of 16x16 pixels: against all
+        {train:,} training images.""",
     "denoising": """
         Gaussian noise of sigma 0.2 on pixels in [0, 1], cut to that range and rounded. Every network is measured; a
         gain is asked of those trained with --denoise.""",

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import hypergeom, mannwhitneyu
 
+from vae_core.evaluation.features import FeatureSpace
 from vae_core.evaluation.neighbours import Nearest, nearest
 from vae_core.evaluation.report import MemorisationScores
 from vae_core.evaluation.subject import Images
@@ -30,6 +31,16 @@ class Hits(NamedTuple):
 
     train: int
     held_out: int
+
+
+def feature_sets(train: Images, held_out: Images) -> tuple[FeatureSpace, RealSets]:
+    """Both sets, uint8 (*, S, S, 3), in a feature space fitted to both together.
+
+    One fitted to the training images alone spreads these more than others, the more the fewer they are: they are then
+    farther from everything than held-out images, and copies are overlooked.
+    """
+    space = FeatureSpace(np.concatenate([train, held_out]))
+    return space, RealSets(space.fitted[: len(train)], space.fitted[len(train) :])
 
 
 def memorisation_scores(samples: NDArray[np.floating], real: RealSets) -> MemorisationScores:

@@ -12,7 +12,13 @@ from vae_core.evaluation.gallery import Gallery, Sheet
 from vae_core.evaluation.interpolation import interpolation_scores, midpoints, spherical_midpoints
 from vae_core.evaluation.labels import BLURRED, COPIES, HELD_OUT, REAL, standard_label
 from vae_core.evaluation.manifold import NEIGHBOURS, expected_coverage
-from vae_core.evaluation.memorisation import RealSets, memorisation_scores, missing_verdicts, near_copies
+from vae_core.evaluation.memorisation import (
+    RealSets,
+    feature_sets,
+    memorisation_scores,
+    missing_verdicts,
+    near_copies,
+)
 from vae_core.evaluation.neighbours import nearest, thumbnails
 from vae_core.evaluation.report import (
     Interpolation,
@@ -23,7 +29,7 @@ from vae_core.evaluation.report import (
     SampleScores,
 )
 from vae_core.evaluation.samples import Described, describe, mean_scores, missing_scores, set_scores
-from vae_core.evaluation.subject import Floats, Images, Subject, is_standard
+from vae_core.evaluation.subject import Images, Subject, is_standard
 
 _SHOWN_SAMPLES = 24
 _SHOWN = 8
@@ -35,11 +41,6 @@ class Drawn:
 
     images: Images
     halves: tuple[Described, Described]
-
-    @property
-    def points(self) -> Floats:
-        """All of them in the feature space."""
-        return np.concatenate([half.points for half in self.halves])
 
 
 class SetSections:
@@ -72,16 +73,16 @@ class SetSections:
         bench = self._bench
         train, test = bench.material.train, bench.material.test
         copies = near_copies(train, 2 * bench.half, self._seed)
-        features = RealSets(bench.space.fitted, bench.space.project(test))
+        space, features = feature_sets(bench.material.fitted, test)
         small = RealSets(thumbnails(train), thumbnails(test))
         by_features: dict[str, MemorisationScores] = {}
         by_thumbnails: dict[str, MemorisationScores] = {}
         for label, drawn in self._drawn.items():
-            by_features[label] = memorisation_scores(drawn.points, features)
+            by_features[label] = memorisation_scores(space.project(drawn.images), features)
             by_thumbnails[label] = memorisation_scores(thumbnails(drawn.images), small)
         # For the features only so many training images were looked at: the copies are of those.
         known = near_copies(bench.material.fitted, 2 * bench.half, self._seed)
-        by_features[COPIES] = memorisation_scores(bench.space.project(known), features)
+        by_features[COPIES] = memorisation_scores(space.project(known), features)
         by_thumbnails[COPIES] = memorisation_scores(thumbnails(copies), small)
         middle = len(test) // 2
         by_features[HELD_OUT] = memorisation_scores(

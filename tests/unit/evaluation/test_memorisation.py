@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from tests.unit.evaluation.shapes import Images, shapes
-from vae_core.evaluation.features import FeatureSpace
-from vae_core.evaluation.memorisation import RealSets, memorisation_scores, missing_verdicts, near_copies
+from vae_core.evaluation.memorisation import RealSets, feature_sets, memorisation_scores, missing_verdicts, near_copies
 from vae_core.evaluation.neighbours import thumbnails
 from vae_core.evaluation.report import MemorisationScores
 
@@ -30,11 +29,19 @@ def test_samples_are_called_copies_when_they_are_training_images_with_noise() ->
 
 
 def test_copies_are_caught_in_the_feature_space_when_looked_for_there() -> None:
-    space = FeatureSpace(TRAIN)
-    real = RealSets(space.fitted, space.project(HELD_OUT))
+    space, real = feature_sets(TRAIN, HELD_OUT)
     found = memorisation_scores(space.project(near_copies(TRAIN, 120, seed=0)), real)
     assert found.memorised is True
     assert memorisation_scores(space.project(shapes(120, 3)), real).memorised is False
+
+
+def test_training_images_are_hit_as_often_as_expected_when_there_are_few_of_them() -> None:
+    # A space fitted to the training images alone gives 0: it spreads them so far that none is the nearest.
+    images = np.random.default_rng(0).integers(0, 256, (300, 16, 16, 3), dtype=np.uint8)
+    space, real = feature_sets(images[:100], images[100:200])
+    found = memorisation_scores(space.project(images[200:]), real)
+    assert found.expected_train_share == 0.5
+    assert found.train_share == pytest.approx(0.5, abs=0.1)
 
 
 @pytest.mark.parametrize("seed", [3, 4, 5])
