@@ -23,10 +23,10 @@ class TrainingConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ema_decay: of the running average of the weights, which is what is exported; 0 exports the weights themselves.
     beta: weight of the KL term; 1 is the evidence bound itself. With the best sigma, the noise of one latent dimension
         adds about beta / (values of an image) of the squared error: 10 costs 0.06 dB, and makes the latents smoother.
-    warmup_share: share of the run over which the weights of the KL term and of detail grow from 0.
+    warmup_share: share of the run over which the KL weight grows from 0.
     free_bits: nats of KL per latent dimension that cost nothing.
     sharpness: weight of the Laplacian-pyramid term against the pixel likelihood; 0 leaves it out.
-    detail: weight of the term for as much detail as the images have; 0 leaves it out.
+    structure: weight of the SSIM term, for contrast; 0 leaves it out.
     augmentation: how images are changed each time they are shown.
     denoise: the network sees its images with Gaussian noise on them and is compared with the clean ones. The noise's
         deviation is drawn for each image from 0 to this, of values in [0, 1]; 0 for no noise.
@@ -52,7 +52,7 @@ class TrainingConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     warmup_share: float = 0.3
     free_bits: float = 0.05
     sharpness: float = 0.5
-    detail: float = 0.0
+    structure: float = 0.0
     augmentation: Augmentation = Augmentation()
     denoise: float = 0.0
     prior: Literal["mixture", "standard"] = "mixture"
@@ -101,7 +101,7 @@ _RANGES: tuple[tuple[str, float, float], ...] = (
     ("warmup_share", 0.0, 1.0),
     ("free_bits", 0.0, 10.0),
     ("sharpness", 0.0, 100.0),
-    ("detail", 0.0, 100.0),
+    ("structure", 0.0, 100.0),
     ("denoise", 0.0, 1.0),
     ("validation_images", 1, 1_000_000),
     ("sheet_every", 1, 1_000_000_000),

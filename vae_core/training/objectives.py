@@ -28,7 +28,7 @@ class Objective(NamedTuple):
 def objective_of(config: TrainingConfig) -> Objective:
     """The objective that the config names.
 
-    sigma-vae: the evidence bound under the best sigma, with free bits and a term for sharpness. autoencoder: the same
+    sigma-vae: the evidence bound under the best sigma, with free bits and terms for sharpness. autoencoder: the same
     without KL term and without noise on the latents. published: the published one, which compares the output with the
     normalised images. published-fixed: that one, comparing with the images themselves.
     """
@@ -50,7 +50,7 @@ def _sigma_vae(config: TrainingConfig) -> LossFunction:
             beta=warmth * config.beta,
             free_bits=config.free_bits,
             sharpness=config.sharpness,
-            detail=warmth * config.detail,
+            structure=config.structure,
         )
 
     return loss
@@ -65,7 +65,7 @@ def _without_kl(config: TrainingConfig) -> LossFunction:
             beta=0.0,
             free_bits=0.0,
             sharpness=config.sharpness,
-            detail=warmth * config.detail,
+            structure=config.structure,
         )
         return Loss(total, mse, torch.zeros((), device=images.device))
 

@@ -24,7 +24,7 @@ def _default() -> TrainingConfig:
         model=ModelConfig(coarse_size=16),
         image_steps=300_000,
         sharpness=1.0,
-        detail=0.3,
+        structure=1.0,
         augmentation=Augmentation(randomised=0.5),
     )
 
