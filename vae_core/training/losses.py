@@ -96,8 +96,8 @@ def laplacian_term(images: Tensor, decoded: Tensor) -> Tensor:
 def structure_term(images: Tensor, decoded: Tensor) -> Tensor:
     """One minus the contrast and structure part of SSIM (Wang et al., 2004), at full and at half size: a scalar.
 
-    images, decoded: (B, 3, H, W). Squared errors are least when what is uncertain is pale. This is least when it has the
-    contrast of the image; but texture that is made up, and so lies elsewhere, makes it larger.
+    images, decoded: (B, 3, H, W). Squared errors are least when what is uncertain is pale. This is least when it has
+    the contrast of the image; but texture that is made up, and so lies elsewhere, makes it larger.
     """
     halves = (F.avg_pool2d(images, 2), F.avg_pool2d(decoded, 2))
     return 1.0 - 0.5 * (_structure(images, decoded) + _structure(*halves))
@@ -107,6 +107,7 @@ def _structure(images: Tensor, decoded: Tensor) -> Tensor:
     """Mean over windows of 8 pixels, or as many as there are, and all channels."""
     window = min(_WINDOW, images.shape[2])
     maps = torch.cat([images, decoded, images.square(), decoded.square(), images * decoded], dim=1)  # (B, 15, H, W)
-    x, y, xx, yy, xy = F.avg_pool2d(maps, window, window // 2).split(3, dim=1)  # (B, 3, h, w) each
+    x, y, xx, yy, xy = torch.split(F.avg_pool2d(maps, window, window // 2), 3, dim=1)  # (B, 3, h, w) each
     contrasts = (xx - x.square()) + (yy - y.square())
-    return ((2.0 * (xy - x * y) + _SSIM_C2) / (contrasts + _SSIM_C2)).mean()
+    similarity: Tensor = (2.0 * (xy - x * y) + _SSIM_C2) / (contrasts + _SSIM_C2)
+    return similarity.mean()
