@@ -69,7 +69,7 @@ class FolderSource:
         except OSError as error:
             raise InvalidValue(f"{self._root}: the folder cannot be read: {error.strerror}") from error
         found, rejected, hidden = [], [], 0
-        for path, refusal in sorted(self._walk("")):
+        for path, refusal in sorted(self._walk()):
             name = printable(path)
             if is_hidden(name):
                 hidden += 1
@@ -79,24 +79,27 @@ class FolderSource:
                 found.append(Candidate(name, path))
         return Listing(found, rejected, hidden)
 
-    def _walk(self, folder: str) -> Iterator[tuple[str, tuple[str, ...]]]:
+    def _walk(self) -> Iterator[tuple[str, tuple[str, ...]]]:
         """Path below the root of each file, and why it is not one to read, if so."""
-        try:
-            with os.scandir(self._root / folder) as scanned:
-                entries = list(scanned)
-        except OSError as error:
-            yield folder, ("unreadable", f"the folder cannot be read: {error.strerror}")
-            return
-        for entry in entries:
-            path = f"{folder}/{entry.name}" if folder else entry.name
-            if entry.is_symlink():
-                yield path, ("link", "a symbolic link, which is not followed")
-            elif entry.is_dir():
-                yield from self._walk(path)
-            elif entry.is_file():
-                yield path, ()
-            else:
-                yield path, ("special", "no regular file")
+        folders = [""]  # not one call in another: folders may be deeper than Python's stack
+        while folders:
+            folder = folders.pop()
+            try:
+                with os.scandir(self._root / folder) as scanned:
+                    entries = list(scanned)
+            except OSError as error:
+                yield folder, ("unreadable", f"the folder cannot be read: {error.strerror}")
+                continue
+            for entry in entries:
+                path = f"{folder}/{entry.name}" if folder else entry.name
+                if entry.is_symlink():
+                    yield path, ("link", "a symbolic link, which is not followed")
+                elif entry.is_dir():
+                    folders.append(path)
+                elif entry.is_file():
+                    yield path, ()
+                else:
+                    yield path, ("special", "no regular file")
 
     def read(self, candidate: Candidate) -> bytes:
         try:

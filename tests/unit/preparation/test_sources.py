@@ -6,6 +6,7 @@ import io
 import os
 import stat
 import struct
+import sys
 import zipfile
 import zlib
 from pathlib import Path
@@ -98,6 +99,20 @@ def test_names_are_shown_on_one_line_when_they_are_odd(tmp_path: Path) -> None:
     shown = contents(FolderSource(tmp_path, max_bytes=LIMIT))
     assert set(shown) == {*names.values(), "\\udcff.png"}
     assert set(shown.values()) == {b"1"}
+
+
+def test_files_are_listed_when_folders_are_deeper_than_the_stack(tmp_path: Path) -> None:
+    depth, limit = 200, sys.getrecursionlimit()
+    bottom = tmp_path.joinpath(*["d"] * depth)
+    bottom.mkdir(parents=True)
+    (bottom / "a.png").write_bytes(b"1")
+    source = FolderSource(tmp_path, max_bytes=LIMIT)
+    sys.setrecursionlimit(depth)
+    try:
+        (found,) = source.list().found
+    finally:
+        sys.setrecursionlimit(limit)
+    assert source.read(found) == b"1"
 
 
 def test_folder_is_named_when_it_cannot_be_listed(tmp_path: Path) -> None:
