@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -25,7 +26,9 @@ def write(function: Function, path: Path, notes: Mapping[str, str]) -> None:
     for node in program.graph.nodes:
         node.meta.pop("stack_trace", None)  # it holds this machine's paths
     text = msgspec.json.encode(dict(notes), order="sorted").decode()
-    torch.export.save(program, path, extra_files={NOTES_NAME: text})
+    content = io.BytesIO()  # on a full disk torch's own writer ends the process
+    torch.export.save(program, content, extra_files={NOTES_NAME: text})
+    path.write_bytes(content.getvalue())
 
 
 def load(path: Path) -> Runner:

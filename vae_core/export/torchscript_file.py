@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -20,11 +21,13 @@ SUFFIX = ".pt"
 def write(function: Function, path: Path, notes: Mapping[str, str]) -> None:
     """Write a trace of the function; `notes` are the extra file vaejob.json."""
     text = msgspec.json.encode(dict(notes), order="sorted").decode()
+    content = io.BytesIO()  # on a full disk torch's own writer ends the process
     with _deprecation_known():
         # torch's own check of the trace runs at the traced batch size only; ours follows at several.
         example = (torch.zeros(EXAMPLE_ROWS, *function.input_shape),)
         trace = torch.jit.trace(function.module, example, check_trace=False)  # type: ignore[no-untyped-call]
-        torch.jit.save(trace, path, _extra_files={NOTES_NAME: text})
+        torch.jit.save(trace, content, _extra_files={NOTES_NAME: text})
+    path.write_bytes(content.getvalue())
 
 
 def load(path: Path) -> Runner:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -151,6 +152,39 @@ def test_earlier_export_stays_when_a_new_one_fails(tiny_checkpoint: Path, tiny_o
     assert sorted(tiny_onnx.parent.iterdir()) == beside
 
 
+def test_folder_stays_when_something_else_was_put_into_an_export(
+    tiny_checkpoint: Path, tiny_onnx: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(tiny_onnx, tmp_path / "mine")
+    shutil.copy(tiny_checkpoint, tmp_path / "mine" / "best.safetensors")
+    before = contents(tmp_path / "mine")
+    assert main(["export", str(tiny_checkpoint), "--out", str(tmp_path / "mine")]) == 2
+    assert "mine holds best.safetensors, which is no part of an export: name a new" in capsys.readouterr().err
+    assert contents(tmp_path / "mine") == before
+
+
+def test_error_is_the_system_s_when_a_file_cannot_grow(tmp_path: Path) -> None:
+    # A process of its own, as torch's own writers would end it; its limit stands for a full disk.
+    script = """
+import resource, signal, sys
+from pathlib import Path
+from torch import nn
+from vae_core.export.formats import open_format
+from vae_core.export.functions import Function
+
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (4000, 4000))
+function = Function("decode", nn.Linear(50, 50).eval(), "latents", (50,), ("images",))
+for name in ("pt2", "torchscript"):
+    try:
+        open_format(name).write(function, Path(sys.argv[1]) / name, {})
+    except OSError as error:
+        print(name, error.strerror)
+"""
+    ended = subprocess.run([sys.executable, "-c", script, str(tmp_path)], capture_output=True, text=True, check=False)
+    assert (ended.stdout, ended.returncode) == ("pt2 File too large\ntorchscript File too large\n", 0), ended.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
@@ -162,7 +196,7 @@ def test_earlier_export_stays_when_a_new_one_fails(tiny_checkpoint: Path, tiny_o
         (["c.safetensors", "--out", "file"], "file exists and is no folder"),
         (["c.safetensors", "--out", "file/out"], "is no folder: name one that exists"),
         (["c.safetensors", "--out", "a/b/c"], "is no folder: name one that exists"),
-        (["c.safetensors", "--out", "full"], "full holds something that is no export"),
+        (["c.safetensors", "--out", "full"], "full holds mine, which is no part of an export"),
     ],
     ids=lambda value: value[-1] if isinstance(value, list) else None,
 )
