@@ -21,8 +21,11 @@ def cars_command(out: Path, count: int, seed: int, size: int, processes: int | N
 
     from vae_core.jobs.checks import check_int
     from vae_core.training.cars.dataset import MAX_COUNT, write_cars
+    from vae_core.training.cars.draw import MAX_KEY, MAX_SIZE, MIN_SIZE
 
     check_int("--n", count, 1, MAX_COUNT)
+    check_int("--seed", seed, 0, MAX_KEY)
+    check_int("--size", size, MIN_SIZE, MAX_SIZE)
     if processes is not None:
         check_int("--processes", processes, 1, 1024)
     with tqdm(total=count, unit="car", disable=None, leave=False) as bar:  # None: only on a terminal

@@ -56,7 +56,7 @@ class _Spawned(Generic[T, R]):
         try:
             result: R | Exception = self._pipe.recv()
         except (EOFError, OSError) as error:
-            what = "a process that decoded pictures died, most likely for want of memory"
+            what = "a process beside this one died, most likely for want of memory"
             raise PermanentError(f"{what}; try again with --processes 1") from error
         if isinstance(result, Exception):
             raise result

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import csv
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
 import numpy as np
+import psutil
 import pytest
 from PIL import Image
 
-from vae_core.errors import InvalidValue
+from vae_core.cli import main
+from vae_core.errors import InvalidValue, PermanentError
 from vae_core.training.cars.dataset import draw_array, draw_many, write_cars
 from vae_core.training.cars.draw import draw_car, render
 from vae_core.training.cars.families import FAMILIES, PAINTS, Family
@@ -243,3 +246,47 @@ def test_folder_is_refused_when_it_holds_other_cars(tmp_path: Path, seed: int, s
     write_cars(tmp_path, seed=3, count=1, size=16)
     with pytest.raises(InvalidValue, match="holds cars of seed 3 and size 16"):
         write_cars(tmp_path, seed=seed, count=1, size=size)
+
+
+def test_table_lists_all_images_when_fewer_are_asked_for_again(tmp_path: Path) -> None:
+    write_cars(tmp_path, seed=3, count=3, size=16)
+    before = (tmp_path / "cars.csv").read_bytes()
+    assert write_cars(tmp_path, seed=3, count=1, size=16) == 0
+    assert (tmp_path / "cars.csv").read_bytes() == before
+
+
+@pytest.mark.parametrize("content", [b"name,price\nmini,3\n", b"\xff\xfe\x00\nx"])
+def test_folder_is_refused_when_its_table_is_none_of_cars(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "cars.csv").write_bytes(content)
+    with pytest.raises(InvalidValue, match=r"holds a cars\.csv that is no table of cars"):
+        write_cars(tmp_path, seed=3, count=1, size=16)
+    assert (tmp_path / "cars.csv").read_bytes() == content
+
+
+def test_death_is_noticed_when_a_process_that_draws_is_killed() -> None:
+    before = set(psutil.Process().children())
+    with closing(draw_many(1, 0, 4000, size=16, processes=2)) as drawings:
+        next(drawings)
+        for child in set(psutil.Process().children()) - before:
+            if "resource_tracker" not in " ".join(child.cmdline()):
+                child.kill()
+        with pytest.raises(PermanentError, match="died"):
+            list(drawings)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--n", "0"], "--n 0 is out of range: 1 to 1,000,000"),
+        (["--n", "1", "--seed", "-1"], "--seed -1 is out of range"),
+        (["--n", "1", "--size", "5"], "--size 5 is out of range: 16 to 1,024"),
+        (["--n", "1"], "is a file: give a folder"),
+    ],
+)
+def test_command_is_refused_in_one_line_when_a_value_is_not_allowed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], told: str
+) -> None:
+    (tmp_path / "file").touch()
+    assert main(["cars", str(tmp_path / "file"), *arguments]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert told in line

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
-import multiprocessing
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from vae_core.errors import InvalidValue
+from vae_core.preparation.processes import do_beside
 from vae_core.training.cars.draw import MAX_KEY, MAX_SIZE, MIN_SIZE, check_number, draw_car
 from vae_core.training.cars.params import CarParams
 from vae_core.training.cars.population import draw_params
@@ -27,17 +28,24 @@ _CHUNK = 16
 Drawing = tuple[int, NDArray[np.uint8], CarParams]
 
 
-def _draw_one(seed: int, size: int, index: int) -> Drawing:
-    """One drawing with its index; at the top level, so that a spawned process can import it."""
-    image, params = draw_car(seed, index, size)
-    return index, image, params
+class _Artist:
+    """What a spawned process does: draw some cars."""
+
+    def __init__(self, seed: int, size: int) -> None:
+        self._seed, self._size = seed, size
+
+    def do(self, indices: Sequence[int]) -> list[Drawing]:
+        return [(index, *draw_car(self._seed, index, self._size)) for index in indices]
+
+    def close(self) -> None:
+        """Nothing stays open."""
 
 
-def draw_many(seed: int, start: int, count: int, size: int = 128, processes: int = 1) -> Iterator[Drawing]:
+def draw_many(seed: int, start: int, count: int, size: int = 128, processes: int = 1) -> Generator[Drawing]:
     """Index, image (size, size, 3) uint8 and parameters of cars start to start + count - 1, in this order.
 
     processes: 1 draws here; more are spawned, each given whole chunks, and what they draw is the same. Leaving the
-    iterator early ends them. Raises InvalidValue at once for a number out of its range.
+    iterator early ends them. Raises InvalidValue at once for a number out of its range; PermanentError if one dies.
     """
     check_number("seed", seed, 0, MAX_KEY)
     check_number("start", start, 0, MAX_KEY)
@@ -45,20 +53,25 @@ def draw_many(seed: int, start: int, count: int, size: int = 128, processes: int
     return _drawn(seed, range(start, start + count), size, processes)
 
 
-def _drawn(seed: int, indices: range | list[int], size: int, processes: int) -> Iterator[Drawing]:
+def _drawn(seed: int, indices: range | list[int], size: int, processes: int) -> Generator[Drawing]:
     """The drawings of these indices, in this order."""
     check_number("size", size, MIN_SIZE, MAX_SIZE)
     check_number("processes", processes, 1, 1024)
-    return _stream(partial(_draw_one, seed, size), indices, processes)
+    return _stream(partial(_Artist, seed, size), indices, processes)
 
 
-def _stream(draw: partial[Drawing], indices: range | list[int], processes: int) -> Iterator[Drawing]:
+def _stream(begin: Callable[[], _Artist], indices: range | list[int], processes: int) -> Generator[Drawing]:
     """Apart from `_drawn`, so that a refusal comes with the call and not with the first image."""
     if processes == 1 or len(indices) <= _CHUNK:
-        yield from map(draw, indices)
+        artist = begin()
+        for index in indices:
+            yield from artist.do([index])
         return
-    with multiprocessing.get_context("spawn").Pool(processes) as pool:
-        yield from pool.imap(draw, indices, chunksize=_CHUNK)
+    starts = range(0, len(indices), _CHUNK)
+    chunks = (indices[start : start + _CHUNK] for start in starts)
+    with closing(do_beside(begin, chunks, min(processes, len(starts)))) as results:
+        for drawings in results:
+            yield from drawings
 
 
 def draw_array(seed: int, start: int, count: int, size: int = 128, processes: int = 1) -> NDArray[np.uint8]:
@@ -87,14 +100,17 @@ def write_cars(
     how many there will be, at the start and after each image.
     Each file appears whole or not at all. Images already there are kept when the folder's table has this seed, so an
     interrupted run goes on where it stopped; the table is therefore written first, and holds the size as its last
-    column. Raises InvalidValue for a number out of its range, or a folder that holds cars of another seed or size.
+    column; it keeps the rows of more cars, if there are.
+    Raises InvalidValue for a number out of its range, or a folder that holds cars of another seed or size.
     """
     check_number("seed", seed, 0, MAX_KEY)
     check_number("count", count, 1, MAX_COUNT)
     check_number("size", size, MIN_SIZE, MAX_SIZE)
+    if out_dir.exists() and not out_dir.is_dir():
+        raise InvalidValue(f"OUT {str(out_dir)!r} is a file: give a folder")
     out_dir.mkdir(parents=True, exist_ok=True)
-    _refuse_other_cars(out_dir / TABLE, seed, size)
-    _write_whole(out_dir / TABLE, _table(seed, count, size))
+    listed = max(count, _cars_there(out_dir / TABLE, seed, size))
+    _write_whole(out_dir / TABLE, _table(seed, listed, size))
     missing = [index for index in range(count) if not (out_dir / f"{index:06d}.png").exists()]
     tell = report or (lambda done, total: None)
     tell(count - len(missing), count)
@@ -106,18 +122,23 @@ def write_cars(
     return len(missing)
 
 
-def _refuse_other_cars(table: Path, seed: int, size: int) -> None:
-    """Raise InvalidValue if the folder was begun with another seed or size."""
+def _cars_there(table: Path, seed: int, size: int) -> int:
+    """How many cars the table lists, 0 where there is none. Raises InvalidValue if it is of another seed or size."""
     if not table.exists():
-        return
-    with table.open(newline="", encoding="utf-8") as lines:
-        row = next(csv.DictReader(lines), None)
-    found = None if row is None else (row.get("seed"), row.get("size_px"))
-    if found is not None and found != (str(seed), str(size)):
+        return 0
+    with table.open(newline="", encoding="utf-8", errors="replace") as lines:
+        rows = csv.DictReader(lines)
+        first = next(rows, None)
+        count = 0 if first is None else 1 + sum(1 for _ in rows)
+    found = (str(seed), str(size)) if first is None else (first.get("seed"), first.get("size_px"))
+    if None in found:
+        raise InvalidValue(f"OUT {str(table.parent)!r} holds a {TABLE} that is no table of cars: give another folder")
+    if found != (str(seed), str(size)):
         raise InvalidValue(
-            f"out_dir {str(table.parent)!r} holds cars of seed {found[0]} and size {found[1]}, not of seed {seed} and "
+            f"OUT {str(table.parent)!r} holds cars of seed {found[0]} and size {found[1]}, not of seed {seed} and "
             f"size {size}: give an empty folder, or the one that this run began"
         )
+    return count
 
 
 def _table(seed: int, count: int, size: int) -> bytes:
