@@ -16,7 +16,10 @@ from vae_core.commands.params import PATH, processors
 @click.option("--size", type=int, default=128, show_default=True, help="Side of an image, in pixels.")
 @click.option("--processes", type=int, default=None, help="Default: one per processor.")
 def cars_command(out: Path, count: int, seed: int, size: int, processes: int | None) -> None:
-    """Draw cars as PNG files, and cars.csv with their parameters, into the folder OUT."""
+    """Draw cars as PNG files, and cars.csv with their parameters, into the folder OUT.
+
+    Cars that are there already are kept, so that the same command goes on after an interruption.
+    """
     from tqdm import tqdm
 
     from vae_core.jobs.checks import check_int
