@@ -5,28 +5,28 @@ from __future__ import annotations
 import contextlib
 import io
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-import msgspec
-import numpy as np
 import torch
 
 from vae_core.export.formats import EXAMPLE_ROWS, NOTES_NAME, Runner
 from vae_core.export.functions import Function
+from vae_core.export.torch_file import notes_text, runner, versions
+
+__all__ = ["SUFFIX", "load", "versions", "write"]  # a format, see `formats`
 
 SUFFIX = ".pt"
 
 
 def write(function: Function, path: Path, notes: Mapping[str, str]) -> None:
     """Write a trace of the function; `notes` are the extra file vaejob.json."""
-    text = msgspec.json.encode(dict(notes), order="sorted").decode()
     content = io.BytesIO()  # on a full disk torch's own writer ends the process
     with _deprecation_known():
         # torch's own check of the trace runs at the traced batch size only; ours follows at several.
         example = (torch.zeros(EXAMPLE_ROWS, *function.input_shape),)
         trace = torch.jit.trace(function.module, example, check_trace=False)  # type: ignore[no-untyped-call]
-        torch.jit.save(trace, content, _extra_files={NOTES_NAME: text})
+        torch.jit.save(trace, content, _extra_files={NOTES_NAME: notes_text(notes)})
     path.write_bytes(content.getvalue())
 
 
@@ -34,18 +34,7 @@ def load(path: Path) -> Runner:
     """The file's function, run by torch."""
     with _deprecation_known():
         module = torch.jit.load(path, map_location="cpu")  # type: ignore[no-untyped-call]
-
-    def run(rows: np.ndarray) -> Sequence[np.ndarray]:
-        with torch.inference_mode():
-            results = module(torch.from_numpy(rows))
-        return [tensor.numpy() for tensor in (results if isinstance(results, tuple) else (results,))]
-
-    return run
-
-
-def versions() -> dict[str, str]:
-    """Of everything that had a part in writing and checking the file."""
-    return {"torch": str(torch.__version__)}
+    return runner(module)
 
 
 @contextlib.contextmanager
