@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from vae_core.model.build import build_network
 from vae_core.model.config import ModelConfig
@@ -21,3 +22,14 @@ def write_tiny_checkpoint(path: Path, *, seed: int = 0) -> str:
         network = build_network(TINY).eval()
     # Untrained outputs are nearly grey; larger weights in the latents' layer make pictures that differ.
     return save_network(path, network, Prior.standard(TINY.latent_dim), {"training": "none"})
+
+
+def use_batch_norms(network: nn.Module, generator: torch.Generator, *, variances: tuple[float, float]) -> None:
+    """Give every BatchNorm weights and statistics as training leaves them: none at its start value."""
+    for norm in (part for part in network.modules() if isinstance(part, nn.BatchNorm2d)):
+        nn.init.uniform_(norm.weight, 0.5, 1.5, generator=generator)
+        nn.init.uniform_(norm.bias, -0.5, 0.5, generator=generator)
+        assert norm.running_mean is not None
+        assert norm.running_var is not None
+        norm.running_mean.uniform_(-0.2, 0.2, generator=generator)
+        norm.running_var.uniform_(*variances, generator=generator)

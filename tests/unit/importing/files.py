@@ -9,9 +9,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
+import pytest
 import torch
 from torch import Tensor, nn
 
+from tests.checkpoints import use_batch_norms
+from vae_core.errors import BadCheckpoint
+from vae_core.importing.published import read_published
 from vae_core.model.reference import REFERENCE_CONFIG
 
 MEAN = (0.48043839, 0.44820218, 0.39760034)
@@ -70,13 +74,7 @@ def trained(sizes: Sizes = TINY) -> PublishedCar:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(4)
         network = PublishedCar(sizes)
-    for norm in (part for part in network.modules() if isinstance(part, nn.BatchNorm2d)):
-        nn.init.uniform_(norm.weight, 0.5, 1.5, generator=generator)
-        nn.init.uniform_(norm.bias, -0.5, 0.5, generator=generator)
-        assert norm.running_mean is not None
-        assert norm.running_var is not None
-        norm.running_mean.uniform_(-0.2, 0.2, generator=generator)
-        norm.running_var.uniform_(0.02, 0.3, generator=generator)
+    use_batch_norms(network, generator, variances=(0.02, 0.3))
     network.eval()
     # Latents and logits as wide as a trained network has them: outputs neither grey nor saturated.
     images = torch.randn(4, 3, sizes.image, sizes.image, generator=generator)
@@ -149,3 +147,13 @@ def rezip(path: Path, change: Callable[[str, bytes], bytes | None], *, compress:
         for name, content in records.items():
             if content is not None:
                 file.writestr(name, content)
+
+
+def refusal(path: Path) -> str:
+    """What is said of a file that is refused, which is one line and names it."""
+    with pytest.raises(BadCheckpoint) as caught:
+        read_published(path, TINY_CONFIG)
+    text = str(caught.value)
+    assert text.startswith(f"{path}: ")
+    assert text.isprintable()
+    return text.removeprefix(f"{path}: ")

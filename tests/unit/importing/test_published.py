@@ -15,6 +15,7 @@ from tests.unit.importing.files import (
     Save,
     old_state_dict,
     published_images,
+    refusal,
     rezip,
     state_dict,
     trace,
@@ -26,21 +27,6 @@ from vae_core.model.reference import published_name
 
 _IMAGES = torch.rand(3, 3, 32, 32, generator=torch.Generator().manual_seed(0))
 _Change = Callable[[dict[str, Tensor]], object]
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "cars.pt"
-
-
-def _refusal(path: Path) -> str:
-    """What is said of the file, which is one line and names it."""
-    with pytest.raises(BadCheckpoint) as caught:
-        read_published(path, TINY_CONFIG)
-    text = str(caught.value)
-    assert text.startswith(f"{path}: ")
-    assert text.isprintable()
-    return text.removeprefix(f"{path}: ")
 
 
 @pytest.mark.parametrize("kind", FORMATS)
@@ -163,7 +149,7 @@ def test_tensor_is_named_when_it_is_not_the_published_one(fault: str, path: Path
     state = dict(trained().state_dict())
     change(state)
     torch.save(state, path)
-    assert told in _refusal(path)
+    assert told in refusal(path)
 
 
 def test_published_sizes_are_expected_when_none_are_given(path: Path) -> None:
@@ -174,7 +160,7 @@ def test_published_sizes_are_expected_when_none_are_given(path: Path) -> None:
 
 def test_trace_is_refused_when_its_weights_have_no_names(path: Path) -> None:
     trace(trained(), path, freeze=True)
-    assert "torch.jit.freeze" in _refusal(path)
+    assert "torch.jit.freeze" in refusal(path)
 
 
 @pytest.mark.parametrize(
@@ -194,11 +180,11 @@ def test_trace_is_refused_when_its_weights_have_no_names(path: Path) -> None:
 @pytest.mark.parametrize("old", [False, True])
 def test_contents_are_told_when_they_are_no_weights(content: object, told: str, old: bool, path: Path) -> None:
     torch.save(content, path, _use_new_zipfile_serialization=not old)
-    assert told in _refusal(path)
+    assert told in refusal(path)
 
 
 def test_whole_model_is_refused_when_pickled_as_an_object(path: Path) -> None:
     torch.save(trained(), path)
-    assert "asks for tests.unit.importing.files.PublishedCar, which is no tensor: save only `model.state" in _refusal(
+    assert "asks for tests.unit.importing.files.PublishedCar, which is no tensor: save only `model.state" in refusal(
         path
     )

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import nn
 
+from tests.checkpoints import use_batch_norms
 from vae_core.errors import InvalidValue
 from vae_core.model.build import build_network
 from vae_core.model.config import ModelConfig
@@ -24,13 +25,7 @@ def _network() -> ReferenceNetwork:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         network = ReferenceNetwork(_CONFIG)
-    for norm in (part for part in network.modules() if isinstance(part, nn.BatchNorm2d)):
-        nn.init.uniform_(norm.weight, 0.5, 1.5, generator=generator)
-        nn.init.uniform_(norm.bias, -0.5, 0.5, generator=generator)
-        assert norm.running_mean is not None
-        assert norm.running_var is not None
-        norm.running_mean.uniform_(-0.2, 0.2, generator=generator)
-        norm.running_var.uniform_(0.05, 0.4, generator=generator)
+    use_batch_norms(network, generator, variances=(0.05, 0.4))
     return network.eval()
 
 
