@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -14,6 +16,20 @@ MIN_LOG_VARIANCE = -12.0
 MAX_LOG_VARIANCE = 4.0
 
 
+class LinearPath(NamedTuple):
+    """A linear autoencoder of small images with D = 3 * h * h values in [0, 1].
+
+    Means are encode (Z, D) times the values, plus offset (Z,); log_variance (Z,) is that of every posterior; and decode
+    (D, Z) times a latent, plus image (D,), is the small image before the sigmoid.
+    """
+
+    encode: Tensor
+    offset: Tensor
+    log_variance: Tensor
+    decode: Tensor
+    image: Tensor
+
+
 class ResizeConvNetwork(Network):
     """Mean and log-variance have a head each, and the innermost map is flattened, so that position is kept.
 
@@ -21,8 +37,8 @@ class ResizeConvNetwork(Network):
     covariance 1; the map is folded into the layers before and behind the latents.
 
     With `coarse_size`, a small copy of the image adds to the means by a linear map, and the latents add a small image,
-    enlarged, to the decoder's output. Colours and layout are then learnt first, as by principal components, and an
-    image unlike those trained on still finds a latent that shows it roughly.
+    enlarged, to the decoder's output. Started from principal components (`start_from`), the network is never worse than
+    they are, and an image unlike those trained on still finds a latent that shows it roughly.
     """
 
     variance_mix: Tensor
@@ -41,7 +57,7 @@ class ResizeConvNetwork(Network):
         if coarse_values:
             self.coarse_head = nn.Linear(coarse_values, config.latent_dim, bias=False)
             self.coarse_image = nn.Linear(config.latent_dim, coarse_values)
-            nn.init.zeros_(self.coarse_image.weight)  # the decoder starts as without it
+            nn.init.zeros_(self.coarse_image.weight)  # without `start_from` the decoder starts as without this path
             nn.init.zeros_(self.coarse_image.bias)
         # Squares of the whitening matrix: what a linear map of the latents makes of their variances.
         self.register_buffer("variance_mix", torch.eye(config.latent_dim))
@@ -57,7 +73,8 @@ class ResizeConvNetwork(Network):
         log_variance = torch.log(F.linear(torch.exp(log_variance), self.variance_mix))  # (B, Z)
         mean = self.mean_head(features)  # (B, Z)
         if self.config.coarse_size:
-            mean = mean + self.coarse_head(self._coarse(images))
+            # Divided so that a step of the optimiser moves the means as little here as in the other layers.
+            mean = mean + self.coarse_head(self.coarse(images) / self.config.coarse_size)
         return Posterior(mean, log_variance)
 
     def decode(self, latents: Tensor) -> Tensor:
@@ -72,9 +89,23 @@ class ResizeConvNetwork(Network):
             maps = maps + F.interpolate(small, size=maps.shape[2:], mode="bilinear", align_corners=False)
         return torch.sigmoid(maps)  # (B, 3, H, W)
 
-    def _coarse(self, images: Tensor) -> Tensor:
-        """A small copy of each image, of values around 0: (B, 3, H, W) -> (B, 3 * h * h)."""
-        return F.avg_pool2d(images, self.config.image_size // self.config.coarse_size).flatten(1) - 0.5
+    def coarse(self, images: Tensor) -> Tensor:
+        """A small copy of each image: (B, 3, H, W) -> (B, 3 * h * h)."""
+        return F.avg_pool2d(images, self.config.image_size // self.config.coarse_size).flatten(1)
+
+    @torch.no_grad()
+    def start_from(self, path: LinearPath) -> None:
+        """Become this linear autoencoder, exactly, for now: the convolutions start at no share in means and image."""
+        nn.init.zeros_(self.mean_head.weight)
+        self.mean_head.bias.copy_(path.offset)
+        self.coarse_head.weight.copy_(path.encode * self.config.coarse_size)
+        if self.log_variance_head.bias.requires_grad:  # not where the posterior is to be a point
+            nn.init.zeros_(self.log_variance_head.weight)
+            self.log_variance_head.bias.copy_(path.log_variance)
+        for weight in self.decoder[-1].parameters():
+            nn.init.zeros_(weight)
+        self.coarse_image.weight.copy_(path.decode)
+        self.coarse_image.bias.copy_(path.image)
 
     @torch.no_grad()
     def whiten(self, mean: Tensor, covariance: Tensor, noise: Tensor) -> None:

@@ -57,7 +57,7 @@ class Batches:
         augmentation: Augmentation | None = None,
     ) -> None:
         """images: uint8 (N, H, W, 3). start: number of the first batch."""
-        self._images, self._batch_size, self._seed = images, batch_size, seed
+        self._images, self.batch_size, self._seed = images, batch_size, seed
         self._augmentation = augmentation or Augmentation()
         self._orders: dict[int, np.ndarray] = {}
         self._ready: queue.Queue[Batch | BaseException] = queue.Queue(_READY_BATCHES)
@@ -102,7 +102,7 @@ class Batches:
 
     def rows(self, number: int) -> np.ndarray:
         """Which images make up batch `number`, (B,), in rising order."""
-        N, B = len(self._images), self._batch_size
+        N, B = len(self._images), self.batch_size
         places = np.arange(number * B, (number + 1) * B)
         epochs = places // N
         self._orders = {epoch: self._order(epoch) for epoch in np.unique(epochs).tolist()}

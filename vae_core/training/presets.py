@@ -9,6 +9,7 @@ from vae_core.model.config import ModelConfig
 from vae_core.training.augmentation import Augmentation
 from vae_core.training.config import TrainingConfig, changed
 
+_MODEL = ModelConfig(coarse_size=32)
 _SMALL_MODEL = ModelConfig(
     image_size=64,
     latent_dim=32,
@@ -21,7 +22,7 @@ _SMALL_MODEL = ModelConfig(
 def _default() -> TrainingConfig:
     """For thousands of drawn cars: half of each batch is made unlike drawings, so that photographs are encoded too."""
     return TrainingConfig(
-        model=ModelConfig(coarse_size=16),
+        model=_MODEL,
         image_steps=300_000,
         sharpness=1.0,
         structure=1.0,
@@ -39,6 +40,7 @@ def _small() -> TrainingConfig:
 def _photos() -> TrainingConfig:
     """For some hundred photographs: shorter, and each is seen a little differently every time."""
     return TrainingConfig(
+        model=_MODEL,
         image_steps=100_000,
         learning_rate=5e-4,
         augmentation=Augmentation(shift_px=6, color=0.1),

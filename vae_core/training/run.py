@@ -124,6 +124,8 @@ class Run:
             start=trainer.image_steps // config.batch_size,
             augmentation=config.augmentation,
         )
+        if trainer.image_steps == 0:
+            trainer.start(batches)
         saved_at = time.monotonic()
         with self._writing(), self._telling() as progress, batches as stream:
             while not (trainer.done or stop_asked()):

@@ -16,7 +16,9 @@ from vae_core.model.resize_conv import MIN_LOG_VARIANCE, ResizeConvNetwork
 from vae_core.training.augmentation import Batch, add_noise
 from vae_core.training.average import WeightAverage
 from vae_core.training.config import TrainingConfig, same_training
+from vae_core.training.data import Batches
 from vae_core.training.diagnosis import first_fault
+from vae_core.training.linear_start import start_linearly
 from vae_core.training.losses import Loss
 from vae_core.training.objectives import objective_of
 from vae_core.training.precision import arithmetic_of
@@ -50,8 +52,8 @@ class Trainer:
     """Trains a network by the config.
 
     image_steps: images shown so far. stages: from which image-step each config was in force, and that config as JSON.
-    Build it, perhaps `restore` a state, then call `step` until `done`. All random numbers of a step are drawn anew from
-    the seed and the image-step, so nothing that happens between two steps can change them.
+    Build it, `start` it or `restore` a state, then call `step` until `done`. All random numbers of a step are drawn
+    anew from the seed and the image-step, so nothing that happens between two steps can change them.
     """
 
     def __init__(self, config: TrainingConfig, device: torch.device) -> None:
@@ -71,6 +73,12 @@ class Trainer:
     def done(self) -> bool:
         """Whether the run has reached its length."""
         return self.image_steps >= self.config.image_steps
+
+    def start(self, batches: Batches) -> None:
+        """Give a fresh network what can be computed instead of learnt from these batches, if it has a place for it."""
+        if isinstance(self.network, ResizeConvNetwork) and self.config.model.coarse_size:
+            start_linearly(self.network, batches)
+            self.average = WeightAverage(self.network, self.config.ema_decay)
 
     def learning_rate(self) -> float:
         """Of the next step: a short rise, then half a cosine down to 1 % (Loshchilov and Hutter, 2017), or constant."""
