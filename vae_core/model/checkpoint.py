@@ -22,6 +22,7 @@ from vae_core.model.config import ModelConfig
 FORMAT_VERSION = "1"
 RUN_CHECKPOINT = "checkpoint.safetensors"  # in the folder of a run
 MAX_FILE_BYTES = 4 * 1024**3
+_TORCH_FILES = (b"PK\x03\x04", b"\x80\x02")  # a zip, or a pickle of the old kind
 _MAX_HEADER_BYTES = 4 * 1024**2
 _MAX_TENSORS = 10_000
 # Bytes per value of the types that are read.
@@ -93,7 +94,10 @@ def _read_header(path: Path) -> tuple[dict[str, Any], int, int]:
             prefix = file.read(8)
             length = struct.unpack("<Q", prefix)[0] if len(prefix) == 8 else 0
             if not 2 <= length <= min(_MAX_HEADER_BYTES, size_bytes - 8):
-                raise BadCheckpoint(f"{path}: is not a safetensors file: its header's length is out of range")
+                why = "its header's length is out of range"
+                if prefix.startswith(_TORCH_FILES):
+                    why = "PyTorch wrote it, and `vaecore import-seed` can make one of published weights"
+                raise BadCheckpoint(f"{path}: is not a safetensors file: {why}")
             text = file.read(length)
     except FileNotFoundError as exc:
         raise BadCheckpoint(f"{path}: no such file; name a checkpoint that `vaecore train` wrote") from exc

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from safetensors import safe_open
 
 from vae_core.errors import BadCheckpoint
@@ -75,6 +76,15 @@ def test_file_is_refused_when_it_is_not_safetensors(tmp_path: Path, content: byt
     path.write_bytes(content)
     with pytest.raises(BadCheckpoint, match="not a safetensors file"):
         read_info(path)
+
+
+@pytest.mark.parametrize(
+    "written", [{"_use_new_zipfile_serialization": True}, {"_use_new_zipfile_serialization": False}]
+)
+def test_remedy_is_told_when_pytorch_wrote_the_file(tmp_path: Path, written: dict[str, bool]) -> None:
+    torch.save({"weight": torch.zeros(2)}, tmp_path / "seed.pt", **written)
+    with pytest.raises(BadCheckpoint, match="PyTorch wrote it, and `vaecore import-seed`"):
+        read_info(tmp_path / "seed.pt")
 
 
 @pytest.mark.parametrize("header", [b"[1, 2]", b"{no json", b"[" * 5000, b'{"a": "\xff"}', b"null"])
