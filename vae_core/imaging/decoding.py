@@ -89,8 +89,10 @@ def _to_rgb(image: Image.Image) -> Image.Image:
 
 
 def _deep_to_rgb(image: Image.Image) -> Image.Image:
-    """Greyscale of more than 8 bits: integers are taken as 16-bit, floats as 0 to 255."""
+    """Greyscale of more than 8 bits: integers are taken as 16-bit, floats as 0 to 1, or 0 to 255 if any is above 1."""
     values = np.asarray(image, dtype=np.float32)
-    scaled = values if image.mode == "F" else values / 257.0
-    grey = np.nan_to_num(scaled).clip(0, 255).round().astype(np.uint8)
+    white = 65_535.0
+    if image.mode == "F":
+        white = 255.0 if values.max(where=np.isfinite(values), initial=0.0) > 1.0 else 1.0
+    grey = np.nan_to_num(values / (white / 255.0)).clip(0, 255).round().astype(np.uint8)
     return Image.fromarray(grey).convert("RGB")

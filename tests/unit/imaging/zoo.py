@@ -163,6 +163,7 @@ def _tiffs() -> list[Animal]:
         Animal("tiff 16 bit", saved(deep, "TIFF"), as_rgb(grey)),
         Animal("tiff 32 bit", saved(deep.astype(np.int32), "TIFF"), as_rgb(grey)),
         Animal("tiff float", saved(wild, "TIFF"), calm),
+        Animal("tiff float, 1 is white", saved(grey.astype(np.float32) / 255, "TIFF"), as_rgb(grey)),
         Animal("tiff RGBA", saved(alpha, "TIFF"), on_white(alpha), 1),
         Animal("tiff CMYK", saved(cmyk, "TIFF"), rgb, 1),
     ]
