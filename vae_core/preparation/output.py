@@ -30,13 +30,15 @@ def plan_output(archive: Path, address: Address, *, overwrite: bool) -> Output:
     """Raises InvalidValue for a place that a data set cannot be written to."""
     if archive.suffix.lower() != ".zip" or archive.is_dir():
         raise InvalidValue(f"OUT {str(archive)!r} is no file name for a zip: give one that ends in .zip")
-    if archive.exists() and not overwrite:
-        raise InvalidValue(f"OUT {str(archive)!r} is there already: give another name, or --overwrite")
     source = address.path and address.path.resolve()
     if source is not None and archive.resolve().is_relative_to(source):
         what = "is SOURCE itself" if archive.resolve() == source else "lies in SOURCE, where it would be read next time"
         raise InvalidValue(f"OUT {str(archive)!r} {what}: give a place outside")
-    return Output(archive, archive.with_suffix(".report.json"), archive.with_suffix(".sheet.png"))
+    output = Output(archive, archive.with_suffix(".report.json"), archive.with_suffix(".sheet.png"))
+    there = next((path for path in output if path.exists()), None)
+    if there is not None and not overwrite:
+        raise InvalidValue(f"OUT {str(there)!r} is there already: give another name, or --overwrite")
+    return output
 
 
 @contextmanager

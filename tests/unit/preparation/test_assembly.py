@@ -265,6 +265,7 @@ def test_source_is_refused_with_the_reasons_when_nothing_in_it_is_usable(tmp_pat
         ("set.tar", "is no file name for a zip"),
         ("folder.zip", "is no file name for a zip"),
         ("there.zip", "is there already"),
+        ("kept.zip", "kept.report.json' is there already"),
         ("in/set.zip", "lies in SOURCE"),
         ("also/set.zip", "lies in SOURCE"),
         ("in/../in/sub/new/set.zip", "lies in SOURCE"),
@@ -275,6 +276,7 @@ def test_place_is_refused_when_a_data_set_cannot_be_there(tmp_path: Path, out: s
     (tmp_path / "also").symlink_to(tmp_path / "in")
     (tmp_path / "folder.zip").mkdir()
     (tmp_path / "there.zip").write_bytes(b"of somebody else")
+    (tmp_path / "kept.report.json").write_text("of somebody else")
     with pytest.raises(InvalidValue, match=said):
         prepare(address(tmp_path / "in", tmp_path), tmp_path / out, Recipe(size=SIZE))
     assert (tmp_path / "there.zip").read_bytes() == b"of somebody else"
