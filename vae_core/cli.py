@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 
 import click
@@ -45,6 +46,8 @@ def main(args: list[str] | None = None) -> int:
     """Run one command; returns its exit code: 0 done, 1 it failed, 2 refused, 130 interrupted."""
     arguments = sys.argv[1:] if args is None else args
     debug = "--debug" in arguments
+    if args is None:  # this is the process's own command: asked to end, it cleans up as after Ctrl-C
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         cli.main(arguments, prog_name="vaecore", standalone_mode=False, obj=os.environ)
         return 0

@@ -102,7 +102,8 @@ def _interrupts_waiting() -> Iterator[None]:
         yield
         return
     came: list[int] = []
-    handler = signal.signal(signal.SIGINT, lambda number, _frame: came.append(number))
+    numbers = (signal.SIGINT, signal.SIGTERM)  # the second, as a command takes it for the first
+    handlers = {number: signal.signal(number, lambda number, _frame: came.append(number)) for number in numbers}
     try:
         resource_tracker.ensure_running()  # which else begins with the first process, and lifts our mask
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # inherited; but other threads have none
@@ -111,7 +112,8 @@ def _interrupts_waiting() -> Iterator[None]:
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
     finally:
-        signal.signal(signal.SIGINT, handler)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
     if came:
         raise KeyboardInterrupt
 

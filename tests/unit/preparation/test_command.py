@@ -102,10 +102,11 @@ def test_defaults_are_those_of_the_recipe_when_nothing_is_asked() -> None:
     assert (options["validation"].default, options["test"].default) == (recipe.shares.validation, recipe.shares.test)
 
 
-def test_nothing_is_left_and_one_line_is_told_when_interrupted(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_nothing_is_left_and_one_line_is_told_when_interrupted(tmp_path: Path, number: signal.Signals) -> None:
     folder = write_many(tmp_path / "in", 1)
-    for number in range(1500):
-        os.link(folder / "000.png", folder / f"link-{number}.png")
+    for copy in range(1500):
+        os.link(folder / "000.png", folder / f"link-{copy}.png")
     with subprocess.Popen(
         [str(SCRIPT), "prepare", str(folder), str(tmp_path / "out" / "set.zip"), "--processes", "2"],
         stdout=subprocess.PIPE,
@@ -120,7 +121,10 @@ def test_nothing_is_left_and_one_line_is_told_when_interrupted(tmp_path: Path) -
             while len(psutil.Process(process.pid).children()) < 3:  # two that read, and one that tracks what they share
                 assert process.poll() is None and time.monotonic() < deadline, process.communicate()
                 time.sleep(0.01)
-            os.killpg(process.pid, signal.SIGINT)
+            if number == signal.SIGINT:  # goes to all that the terminal started
+                os.killpg(process.pid, number)
+            else:
+                process.send_signal(number)
             out, told = process.communicate(timeout=60)
         finally:
             process.kill()
