@@ -271,6 +271,13 @@ def test_one_line_says_what_is_wrong_when_an_event_is_bad(function: Function, ev
     assert told in function.refused(event)[1]
 
 
+def test_event_is_refused_when_nested_about_as_deeply_as_python_goes(function: Function) -> None:
+    codes = {
+        function.refused({"body": f'{{"action": {"[" * depth}{"]" * depth}}}'})[0] for depth in range(900, 1050, 5)
+    }
+    assert codes == {"invalid_value"}
+
+
 @pytest.mark.parametrize(("side", "code"), [(20_000, "too_many_pixels"), (None, "undecodable")])
 def test_image_is_refused_when_too_large_or_cut_short(function: Function, side: int | None, code: str) -> None:
     buffer = io.BytesIO()

@@ -17,6 +17,8 @@ def shown(value: object) -> str:
         text = ascii(value)[1:-1] if isinstance(value, str) else str(value)
     except ValueError:  # an int of more digits than Python converts
         text = "of very many digits"
+    except RecursionError:
+        text = "nested too deeply"
     return text if len(text) <= SHOWN_CHARS else text[: SHOWN_CHARS - 1] + "…"
 
 
