@@ -87,7 +87,7 @@ class ResizeConvNetwork(Network):
             side = self.config.coarse_size
             small = self.coarse_image(latents).unflatten(1, (3, side, side))  # (B, 3 * h * h) -> (B, 3, h, h)
             maps = maps + F.interpolate(small, size=maps.shape[2:], mode="bilinear", align_corners=False)
-        return torch.sigmoid(maps)  # (B, 3, H, W)
+        return torch.sigmoid(maps.float())  # (B, 3, H, W); half precision would leave 256 levels or fewer
 
     def coarse(self, images: Tensor) -> Tensor:
         """A small copy of each image: (B, 3, H, W) -> (B, 3 * h * h)."""
