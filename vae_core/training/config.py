@@ -27,6 +27,8 @@ class TrainingConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     free_bits: nats of KL per latent dimension that cost nothing.
     sharpness: weight of the Laplacian-pyramid term against the pixel likelihood; 0 leaves it out.
     structure: weight of the SSIM term, for contrast; 0 leaves it out.
+    adversarial: how strongly a second network, which tells decoded images from real ones, pulls at the decoded images,
+        as a share of the pull of all else; 0 leaves it out. adversarial_from: share of the run after which it does.
     augmentation: how images are changed each time they are shown.
     denoise: the network sees its images with Gaussian noise on them and is compared with the clean ones. The noise's
         deviation is drawn for each image from 0 to this, of values in [0, 1]; 0 for no noise.
@@ -53,6 +55,8 @@ class TrainingConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     free_bits: float = 0.05
     sharpness: float = 0.5
     structure: float = 0.0
+    adversarial: float = 0.0
+    adversarial_from: float = 0.65
     augmentation: Augmentation = Augmentation()
     denoise: float = 0.0
     prior: Literal["mixture", "standard"] = "mixture"
@@ -102,6 +106,8 @@ _RANGES: tuple[tuple[str, float, float], ...] = (
     ("free_bits", 0.0, 10.0),
     ("sharpness", 0.0, 100.0),
     ("structure", 0.0, 100.0),
+    ("adversarial", 0.0, 10.0),
+    ("adversarial_from", 0.0, 1.0),
     ("denoise", 0.0, 1.0),
     ("validation_images", 1, 1_000_000),
     ("sheet_every", 1, 1_000_000_000),

@@ -22,6 +22,7 @@ COLUMNS = (
     "beta",
     "gradient_norm",
     "learning_rate",
+    "judge_loss",
     "held_out_psnr_db",
     "active_units",
 )

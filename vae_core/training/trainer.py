@@ -13,6 +13,7 @@ from vae_core.errors import InvalidValue, PermanentError
 from vae_core.model.build import build_network
 from vae_core.model.network import Network, Posterior
 from vae_core.model.resize_conv import MIN_LOG_VARIANCE, ResizeConvNetwork
+from vae_core.training.adversary import Adversary
 from vae_core.training.augmentation import Batch, add_noise
 from vae_core.training.average import WeightAverage
 from vae_core.training.config import TrainingConfig, same_training
@@ -37,7 +38,7 @@ class TrainingDiverged(PermanentError):
 class StepResult(NamedTuple):
     """What a step saw. mse: of [0, 1] values. kl: nats per image. Both leave out the randomised images.
 
-    gradient_norm: before clipping.
+    gradient_norm: before clipping. judge_loss: of the second network, 2 when it tells nothing apart; 0 while it rests.
     """
 
     loss: float
@@ -46,6 +47,7 @@ class StepResult(NamedTuple):
     beta: float
     gradient_norm: float
     learning_rate: float
+    judge_loss: float
 
 
 class Trainer:
@@ -67,6 +69,7 @@ class Trainer:
         self._arithmetic = arithmetic_of(config, device)
         self._generator = torch.Generator(device)
         self._optimizer = _optimizer(self.network, config)
+        self._adversary = Adversary(config.seed, device) if config.adversarial else None
         self._run_network = torch.compile(self._forward) if self._arithmetic.compiled else self._forward
 
     @property
@@ -109,12 +112,14 @@ class Trainer:
         )
         decoded, posterior = self._run_network(seen, noise)
         loss = self._loss(batch, decoded, posterior, warmth)
+        pull, judge_loss = self._pull(batch, decoded, loss.total)
         self._optimizer.zero_grad(set_to_none=True)
-        loss.total.backward()  # type: ignore[no-untyped-call]
+        (loss.total + pull).backward()  # type: ignore[no-untyped-call]
         norm = nn.utils.get_total_norm([w.grad for w in self.network.parameters() if w.grad is not None])
-        # One transfer for all four, as each makes a GPU wait.
-        total, mse, kl, size = torch.stack([loss.total.detach(), loss.mse, loss.kl.detach(), norm]).tolist()
-        result = StepResult(total, mse, kl, warmth * self.config.beta, size, rate)
+        # One transfer for all, as each makes a GPU wait.
+        numbers = (loss.total.detach(), loss.mse, loss.kl.detach(), norm, judge_loss)
+        total, mse, kl, size, judged = torch.stack(numbers).tolist()
+        result = StepResult(total, mse, kl, warmth * self.config.beta, size, rate, judged)
         if not all(math.isfinite(value) for value in result):
             raise self._diverged(result, seen, noise)
         if self.config.grad_clip > 0.0:  # only now: a norm that is not finite would spoil every gradient
@@ -142,6 +147,19 @@ class Trainer:
             for part in parts
         )
         return Loss(torch.lerp(plain.total, strange.total, batch.strange / len(wanted)), plain.mse, plain.kl)
+
+    def _pull(self, batch: Batch, decoded: Tensor, loss: Tensor) -> tuple[Tensor, Tensor]:
+        """What the second network adds to the loss, once it does, and its own loss: it learns from the batch first.
+
+        Only from images as they are: what randomised ones should look like does not matter.
+        """
+        late = self.image_steps >= self.config.adversarial_from * self.config.image_steps
+        real = batch.wanted[batch.strange :].to(self.device)
+        if self._adversary is None or not late or not len(real):
+            nothing = torch.zeros((), device=self.device)
+            return nothing, nothing
+        own = self._adversary.learn(real, decoded[batch.strange :])
+        return self._adversary.pull(decoded, loss, self.config.adversarial, first=batch.strange), own
 
     def with_noise(self, images: Tensor, number: int) -> Tensor:
         """The images as the network sees them in training: noisy if the config says so. number: of this noise."""
@@ -187,6 +205,7 @@ class Trainer:
             "average": self.average.network.state_dict(),
             "average_updates": self.average.updates,
             "optimizer": self._optimizer.state_dict(),
+            "adversary": self._adversary and self._adversary.state(),
         }
 
     def restore(self, state: dict[str, Any], *, where: str) -> None:
@@ -210,6 +229,8 @@ class Trainer:
         self._optimizer.load_state_dict(state["optimizer"])  # its settings too, of which those of now are wanted
         for group, decay in zip(self._optimizer.param_groups, decays, strict=True):
             group["weight_decay"] = decay
+        if self._adversary and state.get("adversary"):
+            self._adversary.restore(state["adversary"])
 
 
 def _fresh_network(config: TrainingConfig) -> Network:
