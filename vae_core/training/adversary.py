@@ -58,7 +58,8 @@ class Adversary:
         shown = decoded.detach().requires_grad_()
         (pull,) = torch.autograd.grad(-self._judge(shown).mean(), shown)
         pull = pull * (weight * wanted.norm() / pull.norm().clamp(min=_TINY))
-        return ((decoded - decoded.detach()) * pull).sum()
+        result: Tensor = ((decoded - decoded.detach()) * pull).sum()
+        return result
 
     def learn(self, real: Tensor, decoded: Tensor) -> Tensor:
         """One step with real and decoded images, each (B, 3, H, W).
