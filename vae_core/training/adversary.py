@@ -46,19 +46,15 @@ class Adversary:
             self._judge = PatchJudge().to(memory_format=torch.channels_last).to(device)
         self._optimizer = torch.optim.Adam(self._judge.parameters(), lr=_LEARNING_RATE, betas=_BETAS, fused=True)
 
-    def pull(self, decoded: Tensor, loss: Tensor, weight: float, *, first: int = 0) -> Tensor:
-        """A scalar of value 0 whose gradient by the decoded images, (B, 3, H, W), makes them look more real.
+    def pull(self, decoded: Tensor, size: Tensor) -> Tensor:
+        """A scalar of value 0 whose gradient by the decoded images, (B, 3, H, W), has the norm `size`, a scalar.
 
-        Only those from `first` on are judged. The gradient has `weight` times the norm of that of `loss`, so that one
-        weight holds for all losses and all through a training (after Esser et al., "Taming Transformers for
-        High-Resolution Image Synthesis", 2021, who compare the gradients by the last layer).
+        Against that gradient lies what makes them look more real.
         """
-        (wanted,) = torch.autograd.grad(loss, decoded, retain_graph=True)
-        wanted, decoded = wanted[first:], decoded[first:]
         shown = decoded.detach().requires_grad_()
-        (pull,) = torch.autograd.grad(-self._judge(shown).mean(), shown)
-        pull = pull * (weight * wanted.norm() / pull.norm().clamp(min=_TINY))
-        result: Tensor = ((decoded - decoded.detach()) * pull).sum()
+        (gradient,) = torch.autograd.grad(-self._judge(shown).mean(), shown)
+        gradient = gradient * (size / gradient.norm().clamp(min=_TINY))
+        result: Tensor = ((decoded - shown.detach()) * gradient).sum()
         return result
 
     def learn(self, real: Tensor, decoded: Tensor) -> Tensor:
@@ -83,3 +79,14 @@ class Adversary:
         """Go on from where `state` was called."""
         self._judge.load_state_dict(state["judge"])
         self._optimizer.load_state_dict(state["optimizer"])
+
+
+def recombined(latents: Tensor, generator: torch.Generator) -> Tensor:
+    """As many draws from the distribution that these latents, (B, Z), are of, as far as its covariance says.
+
+    Each is their mean, plus their differences from it with random weights of norm 1: so that over many batches mean and
+    covariance of the draws are those of the latents, which need not be kept.
+    """
+    weights = torch.randn((len(latents),) * 2, generator=generator, device=latents.device)
+    mean = latents.mean(dim=0)  # (Z,)
+    return mean + F.normalize(weights) @ (latents - mean)  # (B, Z)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
@@ -43,7 +44,7 @@ def refresh_batch_norm(network: Network, batches: Iterable[Tensor]) -> None:
     The same weights and batches always give the same statistics.
     """
     generator = torch.Generator(network.device).manual_seed(0)
-    norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
+    norms = _batch_norms(network)
     momenta = [norm.momentum for norm in norms]
     for norm in norms:
         norm.reset_running_stats()
@@ -54,3 +55,21 @@ def refresh_batch_norm(network: Network, batches: Iterable[Tensor]) -> None:
     network.eval()
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum
+
+
+@contextmanager
+def resting_batch_norm(network: Network) -> Iterator[None]:
+    """What the network is given here leaves no trace in its BatchNorm statistics."""
+    norms = _batch_norms(network)
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.momentum = 0.0
+    try:
+        yield
+    finally:
+        for norm, momentum in zip(norms, momenta, strict=True):
+            norm.momentum = momentum
+
+
+def _batch_norms(network: Network) -> list[nn.BatchNorm2d]:
+    return [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]

@@ -13,9 +13,9 @@ from vae_core.errors import InvalidValue, PermanentError
 from vae_core.model.build import build_network
 from vae_core.model.network import Network, Posterior
 from vae_core.model.resize_conv import MIN_LOG_VARIANCE, ResizeConvNetwork
-from vae_core.training.adversary import Adversary
+from vae_core.training.adversary import Adversary, recombined
 from vae_core.training.augmentation import Batch, add_noise
-from vae_core.training.average import WeightAverage
+from vae_core.training.average import WeightAverage, resting_batch_norm
 from vae_core.training.config import TrainingConfig, same_training
 from vae_core.training.data import Batches
 from vae_core.training.diagnosis import first_fault
@@ -26,7 +26,7 @@ from vae_core.training.precision import arithmetic_of
 
 _LR_WARMUP_SHARE = 0.02
 _FINAL_LR_SHARE = 0.01
-_LATENT_NOISE, _IMAGE_NOISE = 0, 1
+_LATENT_NOISE, _IMAGE_NOISE, _DRAWS = 0, 1, 2
 
 
 class TrainingDiverged(PermanentError):
@@ -112,7 +112,7 @@ class Trainer:
         )
         decoded, posterior = self._run_network(seen, noise)
         loss = self._loss(batch, decoded, posterior, warmth)
-        pull, judge_loss = self._pull(batch, decoded, loss.total)
+        pull, judge_loss = self._pull(batch, decoded, posterior, loss.total)
         self._optimizer.zero_grad(set_to_none=True)
         (loss.total + pull).backward()  # type: ignore[no-untyped-call]
         norm = nn.utils.get_total_norm([w.grad for w in self.network.parameters() if w.grad is not None])
@@ -148,18 +148,26 @@ class Trainer:
         )
         return Loss(torch.lerp(plain.total, strange.total, batch.strange / len(wanted)), plain.mse, plain.kl)
 
-    def _pull(self, batch: Batch, decoded: Tensor, loss: Tensor) -> tuple[Tensor, Tensor]:
+    def _pull(self, batch: Batch, decoded: Tensor, posterior: Posterior, loss: Tensor) -> tuple[Tensor, Tensor]:
         """What the second network adds to the loss, once it does, and its own loss: it learns from the batch first.
 
-        Only from images as they are: what randomised ones should look like does not matter.
+        Both from images as they are, as what randomised ones should look like does not matter, and from draws. On each
+        it pulls with its share of what the loss pulls with, so that one weight holds for all losses, and all through a
+        training (after Esser et al., "Taming Transformers for High-Resolution Image Synthesis", 2021, who compare
+        the gradients by the last layer).
         """
         late = self.image_steps >= self.config.adversarial_from * self.config.image_steps
         real = batch.wanted[batch.strange :].to(self.device)
         if self._adversary is None or not late or not len(real):
             nothing = torch.zeros((), device=self.device)
             return nothing, nothing
-        own = self._adversary.learn(real, decoded[batch.strange :])
-        return self._adversary.pull(decoded, loss, self.config.adversarial, first=batch.strange), own
+        latents = posterior.mean[batch.strange :].detach()  # (b, Z)
+        with resting_batch_norm(self.network):
+            drawn = self.network.decode(recombined(latents, self._seeded(self.image_steps, _DRAWS)))  # (b, 3, H, W)
+        own = self._adversary.learn(real, torch.cat([decoded[batch.strange :], drawn]))
+        (gradient,) = torch.autograd.grad(loss, decoded, retain_graph=True)
+        size = self.config.adversarial * gradient[batch.strange :].norm()
+        return self._adversary.pull(decoded[batch.strange :], size) + self._adversary.pull(drawn, size), own
 
     def with_noise(self, images: Tensor, number: int) -> Tensor:
         """The images as the network sees them in training: noisy if the config says so. number: of this noise."""

@@ -9,8 +9,9 @@ import torch
 import torch.nn.functional as F
 
 from vae_core.model.config import ModelConfig
-from vae_core.training.adversary import Adversary, PatchJudge
+from vae_core.training.adversary import Adversary, PatchJudge, recombined
 from vae_core.training.augmentation import Batch
+from vae_core.training.average import resting_batch_norm
 from vae_core.training.config import TrainingConfig, changed
 from vae_core.training.states import read_state, write_state
 from vae_core.training.trainer import StepResult, Trainer
@@ -53,15 +54,38 @@ def test_blurred_images_are_told_from_sharp_ones_when_it_has_learnt() -> None:
     assert losses[-1] < 0.5
 
 
-def test_pull_has_its_share_of_the_loss_and_leaves_the_first_images_alone() -> None:
-    decoded = _noisy(1).requires_grad_()
-    loss = (decoded - 0.5).square().mean()
-    (whole,) = torch.autograd.grad(loss, decoded, retain_graph=True)
-    pull = Adversary(0, _CPU).pull(decoded, loss, 0.25, first=3)
-    (pulled,) = torch.autograd.grad(pull, decoded)
+def test_blurred_images_are_pulled_towards_what_it_takes_for_sharp() -> None:
+    adversary = Adversary(0, _CPU)
+    for number in range(60):
+        sharp = _noisy(number, 32)
+        adversary.learn(sharp, F.avg_pool2d(sharp, 3, 1, 1))
+    blurred = F.avg_pool2d(_noisy(99, 32), 3, 1, 1).requires_grad_()
+    pull = adversary.pull(blurred, torch.tensor(0.25))
+    (gradient,) = torch.autograd.grad(pull, blurred)
     assert pull.item() == 0.0
-    assert not pulled[:3].any()
-    torch.testing.assert_close(pulled[3:].norm(), 0.25 * whole[3:].norm())
+    torch.testing.assert_close(gradient.norm(), torch.tensor(0.25))
+    with torch.no_grad():
+        assert (blurred - 10.0 * gradient).std() > blurred.std()
+
+
+def test_draws_have_mean_and_covariance_of_the_latents() -> None:
+    generator = torch.Generator().manual_seed(1)
+    spread = torch.randn(3, 3, generator=generator)
+    batches = [torch.randn(4, 3, generator=generator) @ spread + 5.0 for _ in range(4000)]
+    latents, draws = torch.cat(batches), torch.cat([recombined(batch, generator) for batch in batches])
+    torch.testing.assert_close(draws.mean(dim=0), latents.mean(dim=0), rtol=0, atol=0.1)
+    torch.testing.assert_close(torch.cov(draws.T), torch.cov(latents.T), rtol=0.1, atol=0.1)
+
+
+def test_statistics_stay_those_of_the_images_when_draws_are_decoded() -> None:
+    torch.manual_seed(0)
+    network = Trainer(_CONFIG, _CPU).network.train()
+    before = {name: value.clone() for name, value in network.named_buffers() if "running" in name}
+    with resting_batch_norm(network):
+        network.decode(torch.randn(8, 4))
+    assert all(torch.equal(value, dict(network.named_buffers())[name]) for name, value in before.items())
+    network.decode(torch.randn(8, 4))
+    assert not all(torch.equal(value, dict(network.named_buffers())[name]) for name, value in before.items())
 
 
 def test_weights_are_the_same_bits_until_the_second_network_begins() -> None:
