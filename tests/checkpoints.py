@@ -10,9 +10,17 @@ from torch import nn
 from vae_core.model.build import build_network
 from vae_core.model.config import ModelConfig
 from vae_core.model.prior import Prior
+from vae_core.model.resize_conv import ResizeConvNetwork
 from vae_core.model.weights import save_network
 
-TINY = ModelConfig(image_size=32, latent_dim=8, encoder_channels=(8, 16), decoder_channels=(16, 8), residual_max_size=0)
+TINY = ModelConfig(
+    image_size=32,
+    latent_dim=8,
+    encoder_channels=(8, 16),
+    decoder_channels=(16, 8),
+    residual_max_size=0,
+    coarse_size=8,
+)
 
 
 def write_tiny_checkpoint(path: Path, *, seed: int = 0) -> str:
@@ -20,7 +28,9 @@ def write_tiny_checkpoint(path: Path, *, seed: int = 0) -> str:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = build_network(TINY).eval()
-    # Untrained outputs are nearly grey; larger weights in the latents' layer make pictures that differ.
+        # Untrained outputs are nearly grey; such weights make pictures that differ.
+        assert isinstance(network, ResizeConvNetwork)
+        nn.init.normal_(network.coarse_image.weight, std=0.3)
     return save_network(path, network, Prior.standard(TINY.latent_dim), {"training": "none"})
 
 

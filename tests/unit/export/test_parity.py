@@ -33,7 +33,7 @@ def latents(loaded: tuple[Network, Prior]) -> Probes:
 
 
 class Changed:
-    """The exported decoder, but for one value that is set in the batches of one size."""
+    """The exported decoder, but for one value that is changed in the first batch of one size."""
 
     def __init__(self, folder: Path, size: int, row: int, value: float) -> None:
         self._run = onnx_file.load(folder / "decode.onnx")
@@ -42,6 +42,7 @@ class Changed:
     def __call__(self, rows: np.ndarray) -> list[np.ndarray]:
         images = self._run(rows)[0].copy()
         if len(rows) == self._size:
+            self._size = 0
             images[self._row, 2, 30, 31] += self._value
         return [images]
 
