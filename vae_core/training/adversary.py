@@ -10,9 +10,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-_CHANNELS = (3, 16, 32, 64, 64)
+_CHANNELS = (3, 24, 48, 64, 64)
 _SLOPE = 0.2
-_LEARNING_RATE = 4e-4
+_LEARNING_RATE = 1e-3
 _BETAS = (0.5, 0.9)
 _TINY = 1e-12
 
@@ -21,8 +21,9 @@ class PatchJudge(nn.Module):
     """How real each patch of an image looks: (B, 3, H, W) -> (B, 1, H / 16, W / 16), each value seeing 78x78 pixels.
 
     A PatchGAN (Isola et al., "Image-to-Image Translation with Conditional Adversarial Networks", 2017) under spectral
-    normalisation (Miyato et al., 2018), which keeps its gradients of one size. Maps are halved by averaging: gradients
-    through strided convolutions have a grid in them, which the decoder learns to draw.
+    normalisation (Miyato et al., 2018), which keeps its gradients of one size. The last layer is free of it, as scores
+    would be too small to be sure of anything. Maps are halved by averaging: gradients through strided convolutions have
+    a grid in them, which the decoder learns to draw.
     """
 
     def __init__(self) -> None:
@@ -30,7 +31,7 @@ class PatchJudge(nn.Module):
         layers: list[nn.Module] = []
         for before, after in pairwise(_CHANNELS):
             layers += [spectral_norm(nn.Conv2d(before, after, 3, 1, 1)), nn.LeakyReLU(_SLOPE), nn.AvgPool2d(2)]
-        self.layers = nn.Sequential(*layers, spectral_norm(nn.Conv2d(_CHANNELS[-1], 1, 3, 1, 1)))
+        self.layers = nn.Sequential(*layers, nn.Conv2d(_CHANNELS[-1], 1, 3, 1, 1))
 
     def forward(self, images: Tensor) -> Tensor:
         result: Tensor = self.layers(images * 2.0 - 1.0)

@@ -28,7 +28,8 @@ class TrainingConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sharpness: weight of the Laplacian-pyramid term against the pixel likelihood; 0 leaves it out.
     structure: weight of the SSIM term, for contrast; 0 leaves it out.
     adversarial: how strongly a second network, which tells decoded images and draws from real ones, pulls at each of
-        these, as a share of the pull of all else; 0 leaves it out. adversarial_from: share of the run before it begins.
+        these when it is sure, as a share of the pull of all else; 0 leaves it out. adversarial_from: share of the run
+        before it begins.
     augmentation: how images are changed each time they are shown.
     denoise: the network sees its images with Gaussian noise on them and is compared with the clean ones. The noise's
         deviation is drawn for each image from 0 to this, of values in [0, 1]; 0 for no noise.

@@ -166,7 +166,8 @@ class Trainer:
             drawn = self.network.decode(recombined(latents, self._seeded(self.image_steps, _DRAWS)))  # (b, 3, H, W)
         own = self._adversary.learn(real, torch.cat([decoded[batch.strange :], drawn]))
         (gradient,) = torch.autograd.grad(loss, decoded, retain_graph=True)
-        size = self.config.adversarial * gradient[batch.strange :].norm()
+        # Where it can tell nothing apart its gradient means nothing: followed all the same, it is drawn as hatching.
+        size = self.config.adversarial * gradient[batch.strange :].norm() * (1.0 - 0.5 * own).clamp(0.0, 1.0)
         return self._adversary.pull(decoded[batch.strange :], size) + self._adversary.pull(drawn, size), own
 
     def with_noise(self, images: Tensor, number: int) -> Tensor:
