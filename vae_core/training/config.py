@@ -57,7 +57,7 @@ class TrainingConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sharpness: float = 0.5
     structure: float = 0.0
     adversarial: float = 0.0
-    adversarial_from: float = 0.65
+    adversarial_from: float = 0.8
     augmentation: Augmentation = Augmentation()
     denoise: float = 0.0
     prior: Literal["mixture", "standard"] = "mixture"

@@ -26,7 +26,7 @@ def _default() -> TrainingConfig:
         image_steps=300_000,
         sharpness=1.0,
         structure=1.0,
-        adversarial=0.8,
+        adversarial=1.2,
         augmentation=Augmentation(randomised=0.5),
     )
 
