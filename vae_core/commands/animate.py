@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from vae_core.commands.params import PATH, check_writable
+from vae_core.commands.params import PATH, check_out_file
 
 if TYPE_CHECKING:
     from vae_core.training.animation import Kind
@@ -30,7 +30,7 @@ def animate_command(run: Path, out: Path, kind: Kind, fps: float, hold_s: float)
     """Show how the sheets of the training in the folder RUN changed while it learnt."""
     from vae_core.training.animation import find_sheets, write_animation
 
-    check_writable("--out", out)
+    check_out_file(out)
     sheets = find_sheets(run, kind)
     write_animation(sheets, out, fps=fps, hold_s=hold_s)
     click.echo(f"{len(sheets)} sheets of {kind}, up to image-step {sheets[-1].image_steps:,}: {out}", err=True)

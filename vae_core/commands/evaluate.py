@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from vae_core.commands.params import PATH
+from vae_core.commands.params import PATH, check_out_folder
 
 
 @click.command("evaluate")
@@ -47,12 +47,12 @@ def evaluate_command(
 
     from vae_core.evaluation.bench import Request
     from vae_core.evaluation.evaluator import evaluate
-    from vae_core.evaluation.output import PAGE_NAME, check_folder, write_evaluation
+    from vae_core.evaluation.output import PAGE_NAME, write_evaluation
     from vae_core.evaluation.table import as_text
     from vae_core.evaluation.tables import all_tables, checks_table, notes
     from vae_core.model.devices import find_device
 
-    check_folder(out)  # before what takes minutes
+    check_out_folder(out)  # before what takes minutes
     request = Request(checkpoint, data, references, train_data, photos, limit, samples, seed)
     found, gallery = evaluate(request, find_device(device))
     write_evaluation(out, found, gallery)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from vae_core.commands.params import PATH, check_writable
+from vae_core.commands.params import PATH, check_out_file
 
 if TYPE_CHECKING:
     from vae_core.training.latent_map import Method
@@ -54,7 +54,7 @@ def latent_map_command(
     check_int("--seed", seed, 0, 2**32 - 1)
     if out.suffix.lower() != ".png":
         raise InvalidValue(f"--out {out} is of unknown type: a path that ends in .png is allowed")
-    check_writable("--out", out)
+    check_out_file(out)
     paths = [checkpoint, beside] if beside else [checkpoint]
     loaded = [load_checkpoint(path) for path in paths]  # all of them first: a refusal is not to take long
     panels, parameter = [], None

@@ -3,24 +3,37 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from pathlib import Path
 
 import click
 
+from vae_core.errors import InvalidValue
+
 PATH = click.Path(path_type=Path)
 
 
-def check_writable(option: str, path: Path) -> None:
-    """Raises InvalidValue, naming the option, for a file that cannot be written. Looked at before any long work."""
-    from vae_core.errors import InvalidValue
+def check_out_file(out: Path) -> None:
+    """Raises InvalidValue when --out cannot be a file. Looked at before any long work; makes nothing."""
+    if out.is_dir():
+        raise InvalidValue(f"--out {out} is a folder: name a file")
+    _check_room(out, out.absolute().parent)
 
-    folder = path.absolute().parent
-    while not folder.exists():
-        folder = folder.parent
-    if path.is_dir():
-        raise InvalidValue(f"{option} {path} is a folder: a file is expected")
-    if not folder.is_dir() or not os.access(folder, os.W_OK):
-        raise InvalidValue(f"{option} {path} cannot be written: {folder} is no folder that one may write to")
+
+def check_out_folder(out: Path) -> None:
+    """Raises InvalidValue when --out cannot be a folder. Looked at before any long work; makes nothing."""
+    if out.exists() and not out.is_dir():
+        raise InvalidValue(f"--out {out} is a file: name a folder")
+    _check_room(out, out.absolute())
+
+
+def _check_room(out: Path, folder: Path) -> None:
+    there = next(each for each in (folder, *folder.parents) if each.exists())
+    try:
+        with tempfile.TemporaryFile(dir=there):
+            pass
+    except OSError as exc:
+        raise InvalidValue(f"--out {out} cannot be written to: {exc.strerror or exc}: name another place") from exc
 
 
 def processors() -> int:

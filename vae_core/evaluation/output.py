@@ -3,28 +3,14 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from pathlib import Path
 
-from vae_core.errors import InvalidValue
 from vae_core.evaluation.gallery import Gallery
 from vae_core.evaluation.page import make_page
 from vae_core.evaluation.report import Evaluation
 
 JSON_NAME = "evaluation.json"
 PAGE_NAME = "evaluation.html"
-
-
-def check_folder(folder: Path) -> None:
-    """Raises InvalidValue when `folder` cannot be made or written to; makes nothing."""
-    if folder.exists() and not folder.is_dir():
-        raise InvalidValue(f"--out {folder} is a file: name a folder")
-    there = next(each for each in (folder, *folder.absolute().parents) if each.exists())
-    try:
-        with tempfile.TemporaryFile(dir=there):
-            pass
-    except OSError as exc:
-        raise InvalidValue(f"--out {folder} cannot be written to: {exc.strerror or exc}: name another folder") from exc
 
 
 def write_evaluation(folder: Path, found: Evaluation, gallery: Gallery) -> None:

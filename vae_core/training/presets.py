@@ -80,8 +80,8 @@ def _reference_fixed() -> TrainingConfig:
 
 
 def _autoencoder() -> TrainingConfig:
-    """No KL term and no noise on the latents: what the variational part is for is seen beside it."""
-    return changed(_default(), objective="autoencoder", beta=0.0, free_bits=0.0)
+    """No KL term, no noise on the latents, no judge of draws: what the variational part is for is seen beside it."""
+    return changed(_default(), objective="autoencoder", beta=0.0, free_bits=0.0, adversarial=0.0)
 
 
 PRESETS: dict[str, Callable[[], TrainingConfig]] = {

@@ -157,10 +157,10 @@ class Trainer:
         the gradients by the last layer).
         """
         late = self.image_steps >= self.config.adversarial_from * self.config.image_steps
-        real = batch.wanted[batch.strange :].to(self.device)
-        if self._adversary is None or not late or not len(real):
+        if self._adversary is None or not late or batch.strange == len(batch.wanted):
             nothing = torch.zeros((), device=self.device)
             return nothing, nothing
+        real = batch.wanted[batch.strange :].to(self.device)
         latents = posterior.mean[batch.strange :].detach()  # (b, Z)
         with resting_batch_norm(self.network):
             drawn = self.network.decode(recombined(latents, self._seeded(self.image_steps, _DRAWS)))  # (b, 3, H, W)

@@ -183,7 +183,7 @@ def test_figures_that_cannot_be_had_are_null_when_test_images_are_few_or_equal(
         ({2: "tiny.safetensors"}, "tiny.safetensors"),
         ({6: "large.safetensors"}, "is for images of 64 px: 32 px are allowed"),
         ({8: "test.npy"}, "is a file: name a folder"),
-        ({8: "test.npy/refused"}, "cannot be written to: Not a directory: name another folder"),
+        ({8: "test.npy/refused"}, "cannot be written to: Not a directory: name another place"),
     ],
 )
 def test_command_is_refused_in_one_line_when_a_file_is_wrong(
