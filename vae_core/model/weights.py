@@ -25,15 +25,15 @@ def save_network(path: Path, network: Network, prior: Prior, notes: Mapping[str,
     half: keep matrices and kernels as float16, which halves the file; a run computes in float32 all the same. Raises
     ValueError for weights that are not finite, or too large for float16.
     """
-    tensors = prior.tensors()
-    for name, value in network.state_dict().items():
-        array = value.detach().cpu().numpy()
+    tensors = {}
+    weights = {_PREFIX + name: value.detach().cpu().numpy() for name, value in network.state_dict().items()}
+    for name, array in (prior.tensors() | weights).items():
         if half and array.ndim > 1:
             with np.errstate(over="ignore"):  # an overflow is refused below
                 array = array.astype(np.float16)
         if not np.isfinite(array).all():
             raise ValueError(f"tensor {name} holds a value that is not finite, or too large for its type")
-        tensors[_PREFIX + name] = array
+        tensors[name] = array
     return write_checkpoint(path, network.config, tensors, notes)
 
 

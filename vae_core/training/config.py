@@ -61,7 +61,7 @@ class TrainingConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     augmentation: Augmentation = Augmentation()
     denoise: float = 0.0
     prior: Literal["mixture", "standard"] = "mixture"
-    components: tuple[int, ...] = (1, 8, 16, 32)
+    components: tuple[int, ...] = (1, 16, 64, 128)
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     compile: Literal["auto", "on", "off"] = "auto"
     validation_images: int = 500

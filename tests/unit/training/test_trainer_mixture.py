@@ -53,3 +53,23 @@ def test_fit_repeats_when_the_seed_does() -> None:
 def test_gaussian_is_a_point_when_all_points_are_equal() -> None:
     prior = fit_mixture(np.full((30, 3), 2.0), 1)
     assert np.allclose(prior.sample(0, range(4)), 2.0, atol=1e-3)
+
+
+def test_components_stay_as_narrow_as_their_clusters_when_these_lie_far_apart() -> None:
+    rng = np.random.default_rng(7)
+    centres = 100.0 * rng.standard_normal((4, 16))
+    points = np.concatenate([centre + rng.standard_normal((20, 16)) for centre in centres])
+    prior = fit_mixture(points, 4)
+    variances = np.square(prior.factors).sum(axis=-1)  # (K, Z)
+    assert prior.weights == pytest.approx([0.25] * 4)
+    assert variances.max() < 3.0
+    assert variances.min() > 0.2
+
+
+def test_each_component_leans_on_the_others_the_more_the_fewer_points_it_has() -> None:
+    rng = np.random.default_rng(8)
+    points = np.concatenate([rng.standard_normal((2000, 2)), 0.1 * rng.standard_normal((4, 2)) + 50.0])
+    prior = fit_mixture(points, 2, shrinkage=2.0)
+    few, many = np.square(prior.factors).sum(axis=-1)[np.argsort(prior.weights)]
+    assert many == pytest.approx([1.0, 1.0], abs=0.1)
+    assert few == pytest.approx([0.5, 0.5], abs=0.1)  # four points of variance 0.01, and four as if of 1
