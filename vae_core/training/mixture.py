@@ -67,7 +67,7 @@ def _initial_shares(points: Tensor, components: int, seed: int) -> Tensor:
 def _maximise(points: Tensor, shares: Tensor, least: Tensor, shrinkage: float) -> tuple[Tensor, Tensor, Tensor]:
     """The M step: weights (K,), means (K, Z), Cholesky factors (K, Z, Z).
 
-    shares: (N, K), rows sum to 1. least: (Z, Z), added to the mean covariance so that it has an inverse.
+    shares: (N, K), rows sum to 1. least: (Z, Z), added to covariances so that they have inverses.
     """
     Z = points.shape[1]
     counts = shares.sum(dim=0) + 1e-9  # (K,)
