@@ -74,5 +74,5 @@ def _fitted_prior(network: Network, data: Path) -> tuple[Prior, int]:
         held_out, components = images, [1]
     try:
         return fit_prior(network, images, held_out, components, seed=0), len(images)
-    except torch.linalg.LinAlgError as exc:  # type: ignore[attr-defined]
+    except (InvalidValue, torch.linalg.LinAlgError) as exc:  # type: ignore[attr-defined]
         raise InvalidValue(f"{data}: no Gaussians fit what its images are encoded to: leave --prior-from out") from exc

@@ -16,6 +16,7 @@ import torch
 from sklearn.cluster import kmeans_plusplus
 from torch import Tensor
 
+from vae_core.errors import InvalidValue
 from vae_core.model.prior import Prior
 
 _ITERATIONS = 60
@@ -29,7 +30,11 @@ def fit_mixture(points: np.ndarray, components: int, *, shrinkage: float = 0.25,
     """The mixture of `components` Gaussians that fits `points` (N, Z), by EM (Dempster et al., 1977).
 
     shrinkage: at least 0; each component counts as if it had `shrinkage` x Z points more, of the mean covariance.
+
+    Raises InvalidValue where a point is not finite.
     """
+    if not np.isfinite(points).all():
+        raise InvalidValue("a mixture can be fitted to finite points only: some hold NaN or infinity")
     rows = torch.from_numpy(np.asarray(points, dtype=np.float64))
     spread = rows.var(dim=0, correction=0).mean()
     least = 1e-6 * spread.clamp(min=_MIN_VARIANCE) * torch.eye(rows.shape[1], dtype=torch.float64)  # (Z, Z)

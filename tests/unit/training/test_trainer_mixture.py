@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from vae_core.errors import InvalidValue
 from vae_core.training.mixture import best_mixture, fit_mixture
 
 
@@ -53,6 +54,14 @@ def test_fit_repeats_when_the_seed_does() -> None:
 def test_gaussian_is_a_point_when_all_points_are_equal() -> None:
     prior = fit_mixture(np.full((30, 3), 2.0), 1)
     assert np.allclose(prior.sample(0, range(4)), 2.0, atol=1e-3)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_points_are_refused_when_one_is_not_finite(value: float) -> None:
+    points = _clusters(40, 9)
+    points[17, 2] = value
+    with pytest.raises(InvalidValue, match="finite points only"):
+        fit_mixture(points, 2)
 
 
 def test_components_stay_as_narrow_as_their_clusters_when_these_lie_far_apart() -> None:
