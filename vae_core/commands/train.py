@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 @click.option("--out", type=PATH, help="Folder of the run; a run that was stopped goes on from there.")
 @click.option("--preset", help="default, small, photos, reference, reference-fixed or autoencoder.")
 @click.option("--config", "config_path", type=PATH, help="A config as --dry-run prints it, instead of a preset.")
+@click.option("--from", "start", type=PATH, help="A checkpoint to go on from, instead of random weights.")
 @click.option("--set", "settings", multiple=True, metavar="FIELD=VALUE", help="Change any field; may be repeated.")
 @click.option("--image-steps", type=int, help="Images to show in all; the preset's number if left out.")
 @click.option("--epochs", type=float, help="The same, counted in passes over the training images.")
@@ -38,6 +39,7 @@ def train_command(
     out: Path | None,
     preset: str | None,
     config_path: Path | None,
+    start: Path | None,
     settings: tuple[str, ...],
     epochs: float | None,
     car_count: int | None,
@@ -59,7 +61,7 @@ def train_command(
     from vae_core.errors import InvalidValue
     from vae_core.jobs.checks import check_int
 
-    config = _config(out, preset, config_path, settings, options)
+    config = _config(out, preset, config_path, start, settings, options)
     if dry_run:
         import msgspec
 
@@ -78,18 +80,23 @@ def train_command(
     if threads is not None:
         check_int("--threads", threads, 1, 1024)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
-    _train(config, data, car_count, out, epochs, device, threads, tensorboard)
+    _train(config, data, car_count, out, start, epochs, device, threads, tensorboard)
 
 
 def _config(
     out: Path | None,
     preset_name: str | None,
     config_path: Path | None,
+    start: Path | None,
     settings: tuple[str, ...],
     options: dict[str, int | float | None],
 ) -> TrainingConfig:
-    """The config that the options ask for, on top of a preset, a file, or what the run in `out` was begun with."""
+    """The config that the options ask for, on top of a preset, a file, or what the run in `out` was begun with.
+
+    A checkpoint to start from says what the network is.
+    """
     from vae_core.errors import InvalidValue
+    from vae_core.model.checkpoint import read_info
     from vae_core.training.config import TrainingConfig, changed, with_settings
     from vae_core.training.presets import preset
 
@@ -110,6 +117,12 @@ def _config(
         if not equals:
             raise InvalidValue(f"--set {setting}: FIELD=VALUE is expected, such as model.latent_dim=32")
         pairs[name] = text
+    if start is not None:
+        told = next((name for name in pairs if name == "start" or name.partition(".")[0] == "model"), None)
+        if told is not None:
+            raise InvalidValue(f"--set {told} does not go with --from: the checkpoint says what the network is")
+        info = read_info(start)
+        config = changed(config, model=info.config, start=info.sha256)
     return changed(with_settings(config, pairs), **options)
 
 
@@ -118,6 +131,7 @@ def _train(
     data: Path | None,
     car_count: int | None,
     out: Path,
+    start: Path | None,
     epochs: float | None,
     device_name: str,
     threads: int | None,
@@ -129,6 +143,7 @@ def _train(
 
     from vae_core.errors import InvalidValue
     from vae_core.model.devices import find_device
+    from vae_core.model.weights import load_checkpoint
     from vae_core.training.config import changed
     from vae_core.training.data import drawn_cars
     from vae_core.training.dataset import open_dataset
@@ -147,7 +162,8 @@ def _train(
         config = changed(config, image_steps=round(image_steps))
     if threads is not None:
         torch.set_num_threads(threads)
-    run = Run(config, dataset, out, device, bar=sys.stderr.isatty(), board=tensorboard)
+    network = None if start is None else load_checkpoint(start)[0]
+    run = Run(config, dataset, out, device, start=network, bar=sys.stderr.isatty(), board=tensorboard)
     with stop_requests() as asked:
         finished = run.train(asked)
     if not finished:

@@ -16,6 +16,7 @@ import torch
 
 from vae_core.errors import InvalidValue, PermanentError
 from vae_core.model.checkpoint import RUN_CHECKPOINT
+from vae_core.model.network import Network
 from vae_core.training.board import Board, open_board
 from vae_core.training.config import TrainingConfig, changed
 from vae_core.training.curves import draw_curves
@@ -72,14 +73,16 @@ class Run:
         out: Path,
         device: torch.device,
         *,
+        start: Network | None = None,
         bar: bool = False,
         board: bool = False,
     ) -> None:
-        """bar: whether to show one on the terminal. board: whether to write for TensorBoard, where it is installed.
+        """start: the network of the checkpoint that the config names as `start`, needed until a state was saved.
+        bar: whether to show one on the terminal. board: whether to write for TensorBoard, where it is installed.
 
-        Raises InvalidValue when there are too few images, or all are equal, when another process trains in `out`, or
-        when the run there was begun with other images, another model or another seed; RunNotWritten when the folder
-        cannot be written to.
+        Raises InvalidValue when there are too few images, or all are equal, when another process trains in `out`, when
+        the run there was begun with other images, another model or another seed, or when `start` is missing;
+        RunNotWritten when the folder cannot be written to.
         """
         self.config = fitted_to(config, len(dataset.train))
         _check_images(dataset.train)
@@ -98,6 +101,13 @@ class Run:
             weakref.finalize(self, os.close, occupy(out))  # taken for as long as this object is there
             if self._state_path.exists():
                 self._restore()
+            elif start is not None:
+                self.trainer.start_from(start)
+            elif config.start:
+                raise InvalidValue(
+                    f"{out}: goes on from the checkpoint with SHA-256 {config.start}: name it with --from, as no state "
+                    "was saved yet"
+                )
             self._metrics = Metrics(out / "metrics.csv", self.trainer.image_steps)
             _write_text(out / "config.json", self.config.to_json() + "\n")
 

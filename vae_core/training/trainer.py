@@ -13,7 +13,7 @@ from vae_core.errors import InvalidValue, PermanentError
 from vae_core.model.build import build_network
 from vae_core.model.network import Network, Posterior
 from vae_core.model.resize_conv import MIN_LOG_VARIANCE, ResizeConvNetwork
-from vae_core.training.adversary import Adversary, recombined
+from vae_core.training.adversary import Adversary, Pieces, recombined
 from vae_core.training.augmentation import Batch, add_noise
 from vae_core.training.average import WeightAverage, resting_batch_norm
 from vae_core.training.config import TrainingConfig, same_training
@@ -26,7 +26,7 @@ from vae_core.training.precision import arithmetic_of
 
 _LR_WARMUP_SHARE = 0.02
 _FINAL_LR_SHARE = 0.01
-_LATENT_NOISE, _IMAGE_NOISE, _DRAWS = 0, 1, 2
+_LATENT_NOISE, _IMAGE_NOISE, _DRAWS, _PIECES = 0, 1, 2, 3
 
 
 class TrainingDiverged(PermanentError):
@@ -79,9 +79,18 @@ class Trainer:
 
     def start(self, batches: Batches) -> None:
         """Give a fresh network what can be computed instead of learnt from these batches, if it has a place for it."""
+        if self.config.start:
+            return
         if isinstance(self.network, ResizeConvNetwork) and self.config.model.coarse_size:
             start_linearly(self.network, batches)
             self.average = WeightAverage(self.network, self.config.ema_decay)
+
+    def start_from(self, network: Network) -> None:
+        """Take over the weights of a trained network of the same config, instead of fresh ones."""
+        self.network.load_state_dict(network.state_dict())
+        if self.config.objective == "autoencoder":
+            _without_variance(self.network)
+        self.average = WeightAverage(self.network, self.config.ema_decay)
 
     def learning_rate(self) -> float:
         """Of the next step: a short rise, then half a cosine down to 1 % (Loshchilov and Hutter, 2017), or constant."""
@@ -164,11 +173,15 @@ class Trainer:
         latents = posterior.mean[batch.strange :].detach()  # (b, Z)
         with resting_batch_norm(self.network):
             drawn = self.network.decode(recombined(latents, self._seeded(self.image_steps, _DRAWS)))  # (b, 3, H, W)
-        own = self._adversary.learn(real, torch.cat([decoded[batch.strange :], drawn]))
         (gradient,) = torch.autograd.grad(loss, decoded, retain_graph=True)
+        shown, gradient = decoded[batch.strange :], gradient[batch.strange :]
+        if side := self.config.adversarial_px:
+            pieces = Pieces(len(real), real.shape[-1], side, self._seeded(self.image_steps, _PIECES))
+            real, shown, drawn, gradient = (pieces.of(images) for images in (real, shown, drawn, gradient))
+        own = self._adversary.learn(real, torch.cat([shown, drawn]))
         # Where it can tell nothing apart its gradient means nothing: followed all the same, it is drawn as hatching.
-        size = self.config.adversarial * gradient[batch.strange :].norm() * (1.0 - 0.5 * own).clamp(0.0, 1.0)
-        return self._adversary.pull(decoded[batch.strange :], size) + self._adversary.pull(drawn, size), own
+        size = self.config.adversarial * gradient.norm() * (1.0 - 0.5 * own).clamp(0.0, 1.0)
+        return self._adversary.pull(shown, size) + self._adversary.pull(drawn, size), own
 
     def with_noise(self, images: Tensor, number: int) -> Tensor:
         """The images as the network sees them in training: noisy if the config says so. number: of this noise."""
@@ -224,7 +237,7 @@ class Trainer:
         `where`, when the model, the seed, the objective or the optimiser has.
         """
         before = TrainingConfig.from_json(state["stages"][-1][1], where=where)
-        for field in ("model", "seed", "objective", "optimizer"):
+        for field in ("model", "seed", "objective", "optimizer", "start"):
             if getattr(before, field) != getattr(self.config, field):
                 raise InvalidValue(f"{where}: is of another {field}: use the same, or another folder for the run")
         self.image_steps = state["image_steps"]
@@ -247,11 +260,16 @@ def _fresh_network(config: TrainingConfig) -> Network:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         network = build_network(config.model)
-    if config.objective == "autoencoder" and isinstance(network, ResizeConvNetwork):
-        # Nothing trains this head. A posterior that is all but a point is what an autoencoder has.
+    if config.objective == "autoencoder":
+        _without_variance(network)
+    return network
+
+
+def _without_variance(network: Network) -> None:
+    """A posterior that is all but a point, as an autoencoder has; nothing trains the head that says so."""
+    if isinstance(network, ResizeConvNetwork):
         nn.init.zeros_(network.log_variance_head.weight).requires_grad_(False)
         nn.init.constant_(network.log_variance_head.bias, MIN_LOG_VARIANCE).requires_grad_(False)
-    return network
 
 
 def _optimizer(network: Network, config: TrainingConfig) -> torch.optim.Optimizer:
