@@ -63,10 +63,10 @@ class Trainer:
         self.device = device
         self.image_steps = 0
         self.stages = [(0, config.to_json())]
-        self.network = _fresh_network(config).to(memory_format=torch.channels_last).to(device).train()
+        self._arithmetic = arithmetic_of(config, device)
+        self.network = _fresh_network(config).to(memory_format=self._arithmetic.layout).to(device).train()
         self.average = WeightAverage(self.network, config.ema_decay)
         self._objective = objective_of(config)
-        self._arithmetic = arithmetic_of(config, device)
         self._generator = torch.Generator(device)
         self._optimizer = _optimizer(self.network, config)
         self._adversary = Adversary(config.seed, device) if config.adversarial else None
@@ -113,7 +113,7 @@ class Trainer:
         Raises TrainingDiverged, naming the cause, and leaves the weights as they were before the step.
         """
         rate, warmth = self.learning_rate(), self.warmth()
-        seen = self.with_noise(batch.seen.to(self.device, memory_format=torch.channels_last), self.image_steps)
+        seen = self.with_noise(self._placed(batch.seen), self.image_steps)
         noise = torch.randn(
             (len(seen), self.config.model.latent_dim),
             generator=self._seeded(self.image_steps, _LATENT_NOISE),
@@ -140,12 +140,15 @@ class Trainer:
         self.image_steps += len(seen)
         return result
 
+    def _placed(self, images: Tensor) -> Tensor:
+        return images.to(self.device, memory_format=self._arithmetic.layout)
+
     def _loss(self, batch: Batch, decoded: Tensor, posterior: Posterior, warmth: float) -> Loss:
         """Of the batch; randomised images have a sigma of their own, as they are much further from their decoded ones.
 
         mse and kl are those of the others.
         """
-        wanted = batch.wanted.to(self.device, memory_format=torch.channels_last)
+        wanted = self._placed(batch.wanted)
         if batch.strange in (0, len(wanted)):
             return self._objective.loss(wanted, decoded, posterior, warmth)
         parts = (slice(0, batch.strange), slice(batch.strange, None))

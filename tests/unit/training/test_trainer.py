@@ -14,6 +14,7 @@ from vae_core.training.augmentation import Batch
 from vae_core.training.average import refresh_batch_norm
 from vae_core.training.config import TrainingConfig, changed
 from vae_core.training.precision import Arithmetic, arithmetic_of
+from vae_core.training.presets import preset
 from vae_core.training.states import read_state, write_state
 from vae_core.training.trainer import Trainer, TrainingDiverged
 
@@ -228,6 +229,12 @@ def test_device_decides_how_to_compute_when_the_config_leaves_it_open() -> None:
     assert arithmetic_of(_CONFIG, _CPU) == Arithmetic(None, compiled=False)
     chosen = changed(_CONFIG, precision="bfloat16", compile="on")
     assert arithmetic_of(chosen, _CPU) == Arithmetic(torch.bfloat16, compiled=True)
+
+
+def test_published_network_keeps_each_channel_in_one_piece_when_trained_on_a_cpu() -> None:
+    found = arithmetic_of(preset("reference"), _CPU)
+    assert found.layout is torch.contiguous_format
+    assert arithmetic_of(preset("default"), _CPU).layout is torch.channels_last
 
 
 def test_weights_stay_float32_and_losses_finite_when_computed_in_bfloat16() -> None:
