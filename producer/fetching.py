@@ -57,7 +57,9 @@ class Fetcher:
         """Raises ResultsDamaged, naming the first of the files that are missing or do not match."""
         if self._damaged:
             more = f", and {len(self._damaged) - 1:,} more are not right" if len(self._damaged) > 1 else ""
-            raise ResultsDamaged(f"{min(self._damaged)}{more}: the others were fetched; fetch again to try once more")
+            raise ResultsDamaged(
+                "changed", f"{min(self._damaged)}{more}: the others were fetched; fetch again to try once more"
+            )
 
     def _bring(self, wanted: Wanted) -> str | None:
         """Brings one file; returns what is wrong with it in the store, if anything is."""
@@ -78,7 +80,9 @@ class Fetcher:
         """Where the file goes. Raises ResultsDamaged for a name that would leave the folder: it came from the store."""
         parts = PurePosixPath(name).parts
         if not parts or name.startswith("/") or ".." in parts or "\0" in name or "\\" in name:
-            raise ResultsDamaged(f"the job names a file {shown(name)!r}, which is not allowed: a path below its folder")
+            raise ResultsDamaged(
+                "unreadable", f"the job names a file {shown(name)!r}, which is not allowed: a path below its folder"
+            )
         return self._folder.joinpath(*parts)
 
     def _write(self, path: Path, data: bytes) -> None:

@@ -16,9 +16,13 @@ from vae_core.storage.base import Store
 
 
 class ResultsDamaged(PermanentError):
-    """Objects are missing, or are not what the manifest says."""
+    """Objects are missing, or are not what the manifest says. what: `missing`, `truncated`, `changed`, `unreadable`."""
 
     code: ClassVar[str] = "results_damaged"
+
+    def __init__(self, what: str, message: str) -> None:
+        super().__init__(message)
+        self.what = what
 
 
 class Wanted(NamedTuple):
@@ -59,17 +63,20 @@ def _manifest(data: bytes, name: str) -> list[ItemDone]:
     try:
         return from_lines(data, ItemDone, name)
     except InvalidValue as error:
-        raise ResultsDamaged(str(error)) from error
+        raise ResultsDamaged("unreadable", str(error)) from error
 
 
 def read_verified(store: Store, keys: JobKeys, wanted: Wanted) -> bytes:
     """The file's content. Raises ResultsDamaged, saying what is wrong with it in the store."""
+    name, size = wanted.name, wanted.size_bytes
     try:
-        data = store.read(keys.root + wanted.name, max_bytes=wanted.size_bytes).data
+        data = store.read(keys.root + name, max_bytes=size).data
     except ObjectMissing as error:
-        raise ResultsDamaged(f"{wanted.name} is missing from the store") from error
+        raise ResultsDamaged("missing", f"{name} is missing from the store") from error
     except ObjectTooLarge as error:
-        raise ResultsDamaged(f"{wanted.name} is larger than it was when it was written") from error
+        raise ResultsDamaged("changed", f"{name} is larger than it was when it was written") from error
+    if len(data) < size:
+        raise ResultsDamaged("truncated", f"{name} is truncated: {len(data):,} of {size:,} bytes are there")
     if hashlib.sha256(data).hexdigest() != wanted.sha256:
-        raise ResultsDamaged(f"{wanted.name} does not match its SHA-256")
+        raise ResultsDamaged("changed", f"{name} does not match its SHA-256")
     return data
