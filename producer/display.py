@@ -106,10 +106,10 @@ def make_bar(**options: Any) -> Any:
 
 
 @contextmanager
-def counting(total: int, what: str, noun: str, clock: Callable[[], float] = time.monotonic) -> Iterator[OnEach]:
-    """Shows how many of `total` are done: a bar on a terminal, in a pipe a line every two seconds. Call it for each.
+def counting(total: int | None, what: str, noun: str, clock: Callable[[], float] = time.monotonic) -> Iterator[OnEach]:
+    """Shows how many are done: a bar on a terminal, in a pipe a line every two seconds. Call what it gives for each.
 
-    what: reads like `verifying`. clock: monotonic seconds.
+    total: None where it is not known. what: reads like `verifying`. clock: monotonic seconds.
     """
     if sys.stderr.isatty():
         with make_bar(total=total, desc=what, unit=f" {noun}s") as bar:
@@ -122,7 +122,7 @@ def counting(total: int, what: str, noun: str, clock: Callable[[], float] = time
         done += 1
         if clock() >= next_at:
             next_at = clock() + LINE_EVERY_S
-            note(f"{what}: {done:,} of {counted(total, noun)}")
+            note(f"{what}: {counted(done, noun)}" if total is None else f"{what}: {done:,} of {counted(total, noun)}")
 
     yield one_more
 

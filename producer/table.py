@@ -17,6 +17,7 @@ COMMANDS = {
     "verify": Entry("Look", "verify", "Prove that the results of a job are complete and unchanged."),
     "cancel": Entry("Steer", "steer", "Stop a job."),
     "resume": Entry("Steer", "steer", "Start a failed or cancelled job again."),
+    "rm": Entry("Steer", "rm", "Remove jobs with all their results."),
     "workers": Entry("Set up", "fleet", "List the living workers and the queues."),
     "doctor": Entry("Set up", "fleet", "Check Redis, store, workers, device and checkpoint."),
     "completion": Entry("Set up", "completion", "Print the completion script of a shell."),
