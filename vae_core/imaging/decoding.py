@@ -6,7 +6,7 @@ import io
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL import ExifTags, Image, TiffImagePlugin, UnidentifiedImageError
 
 from vae_core.errors import BadImage
 from vae_core.imaging.fitting import fit_image
@@ -41,7 +41,8 @@ def decode_fitted(data: bytes, *, size: int, fit: str, max_pixels: int) -> NDArr
             # JPEG only: decode at the smallest of 1/1, 1/2, 1/4, 1/8 that still holds twice the target.
             image.draft(None, (2 * size, 2 * size))
             image.load()
-            rgb = _to_rgb(_upright(image))
+            white_is_zero = _white_is_zero(image)  # asked first: an image that was turned is no TIFF any more
+            rgb = _to_rgb(_upright(image), white_is_zero)
         except MemoryError:
             raise
         except Exception as error:  # Pillow's decoders raise OSError, SyntaxError, ValueError, struct.error, ...:
@@ -79,20 +80,32 @@ def _upright(image: Image.Image) -> Image.Image:
     return image if turn is None else image.transpose(turn)
 
 
-def _to_rgb(image: Image.Image) -> Image.Image:
+def _white_is_zero(image: Image.Image) -> bool:
+    """Whether this is a deep greyscale TIFF of which 0 is white; Pillow turns only those of 8 bits over."""
+    if not isinstance(image, TiffImagePlugin.TiffImageFile) or not image.mode.startswith("I;16"):
+        return False
+    return image.tag_v2.get(TiffImagePlugin.PHOTOMETRIC_INTERPRETATION) == 0
+
+
+def _to_rgb(image: Image.Image, white_is_zero: bool) -> Image.Image:
     if image.mode.startswith("I") or image.mode == "F":
-        return _deep_to_rgb(image)
+        return _deep_to_rgb(image, white_is_zero)
     if "transparency" in image.info or image.mode in {"RGBA", "LA", "PA", "RGBa", "La"}:
         rgba = image.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", rgba.size, _WHITE), rgba).convert("RGB")
     return image.convert("RGB")
 
 
-def _deep_to_rgb(image: Image.Image) -> Image.Image:
+def _deep_to_rgb(image: Image.Image, white_is_zero: bool) -> Image.Image:
     """Greyscale of more than 8 bits: integers are taken as 16-bit, floats as 0 to 1, or 0 to 255 if any is above 1."""
     values = np.asarray(image, dtype=np.float32)
     white = 65_535.0
     if image.mode == "F":
         white = 255.0 if values.max(where=np.isfinite(values), initial=0.0) > 1.0 else 1.0
     grey = np.nan_to_num(values / (white / 255.0)).clip(0, 255).round().astype(np.uint8)
+    if white_is_zero:
+        grey = 255 - grey
+    level = image.info.get("transparency")
+    if isinstance(level, int):  # a PNG's one transparent level, of 16 bits
+        grey[values == level] = 255
     return Image.fromarray(grey).convert("RGB")
