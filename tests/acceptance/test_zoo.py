@@ -6,7 +6,6 @@ import io
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -88,19 +87,14 @@ def write_keys(place: Place) -> set[str]:
     return held
 
 
-def write_files(place: Place) -> tuple[list[dict[str, Animal]], dict[str, str]]:
-    """The good files in folders of as many as a contact sheet shows, and the bad ones; what is to come of each."""
-    good: list[dict[str, Animal]] = []
-    names = iter(good_files().items())
-    while some := dict(islice(names, GRID_PAIRS)):
-        good.append({f"good {len(good)}/{name}": animal for name, animal in some.items()})
-        for key, animal in good[-1].items():
-            place.files.write(key, animal.data)
+def write_files(place: Place) -> tuple[dict[str, Animal], dict[str, str]]:
+    """The good files, in folders of as many as a contact sheet shows, and the code of each bad one, by key."""
+    good = {f"good {number // GRID_PAIRS}/{name}": file for number, (name, file) in enumerate(good_files().items())}
     bad = {f"bad/{name}": found for name, found in bad_files().items()}
+    for key, animal in good.items():
+        place.files.write(key, animal.data)
     for key, (data, _) in bad.items():
         place.files.write(key, data)
-    for name, data in large_files().items():
-        place.files.write(f"large/{name}", data)
     return good, {key: code for key, (_, code) in bad.items()}
 
 
@@ -111,13 +105,11 @@ def reconstruct(place: Place, job_id: str, source: str, expect: int = 0) -> None
     place.fleet.vaejob("verify", job_id)
 
 
-def check_accounts(place: Place, job_id: str, prefix: str, good: set[str], bad: Mapping[str, str]) -> None:
+def check_accounts(place: Place, job_id: str, good: set[str], bad: Mapping[str, str]) -> None:
     """Every key is in the manifest or the error list, once, and bad ones with the code that is theirs."""
-    below = "" if place.name != "folder" else prefix  # a folder's keys begin below it
-    done = [line["source"] for line in place.job_lines(job_id, "manifest.jsonl")]
-    errors = {line["source"]: line["code"] for line in place.job_lines(job_id, "errors.jsonl")}
-    assert errors == {key.removeprefix(below): code for key, code in bad.items()}
-    assert sorted(done) == sorted(key.removeprefix(below) for key in good)
+    errors = place.job_lines(job_id, "errors.jsonl")
+    assert {line["source"]: line["code"] for line in errors} == bad
+    assert sorted(line["source"] for line in place.job_lines(job_id, "manifest.jsonl")) == sorted(good)
     end = json.loads(place.read(job_id, "end.json"))
     assert (end["state"], end["done"], end["errors"]) == ("succeeded", len(good), len(bad))
 
@@ -128,10 +120,10 @@ def fitted(animal: Animal) -> NDArray[np.uint8]:
 
 
 def wrong_pixels(place: Place, job_id: str, animals: Mapping[str, Animal]) -> Iterator[str]:
-    """Names of those that the model saw otherwise than a viewer shows them."""
-    by_name = {key.rpartition("/")[2]: animal for key, animal in animals.items()}
+    """Names of those that the model saw otherwise than a viewer shows them. animals: by key, one folder deep."""
+    by_name = {key.partition("/")[2]: animal for key, animal in animals.items()}
     for line in place.job_lines(job_id, "manifest.jsonl"):
-        animal = by_name[line["source"].rpartition("/")[2]]
+        animal = by_name[line["source"]]
         with Image.open(io.BytesIO(place.read(job_id, f"sheets/inputs/{line['index']:08d}.png"))) as image:
             difference = np.abs(np.asarray(image).astype(int) - fitted(animal)).max()
         if difference > 2 * animal.within + 2:  # enlarging overshoots at edges
@@ -156,9 +148,11 @@ def forget_peak(process: psutil.Process) -> None:
 
 @pytest.mark.timeout(300)
 def test_each_file_is_accounted_for_and_the_worker_lives_when_all_of_them_are_odd(place: Place) -> None:
-    keys = write_keys(place)
-    good, bad = write_files(place)
-    assert sum(map(len, good)) + len(bad) > 150
+    keys, (good, bad) = write_keys(place), write_files(place)
+    large = {f"large/{name}": data for name, data in large_files().items()}
+    for key, data in large.items():
+        place.files.write(key, data)
+    assert len(good) + len(bad) > 150
     assert len(keys) > 30
     worker = place.fleet.start_worker()
     place.fleet.vaejob("sample", "--n", "4", "--job-id", "first", "--watch")
@@ -166,21 +160,19 @@ def test_each_file_is_accounted_for_and_the_worker_lives_when_all_of_them_are_od
     idle = child.memory_info().rss
     forget_peak(child)
 
-    for number, animals in enumerate(good):
-        prefix = f"good {number}/"
-        reconstruct(place, f"good-{number}", f"{place.files_url}/{prefix}")
-        check_accounts(place, f"good-{number}", prefix, set(animals), {})
-        assert list(wrong_pixels(place, f"good-{number}", animals)) == []
-    reconstruct(place, "bad", f"{place.files_url}/bad/", expect=3)
-    check_accounts(place, "bad", "bad/", set(), bad)
-    reconstruct(place, "large", f"{place.files_url}/large/")
+    reconstruct(place, "files", f"{place.files_url}/", expect=3)
+    check_accounts(place, "files", {*good, *large}, bad)
     reconstruct(place, "keys", f"{place.keys_url}/")
-    check_accounts(place, "keys", "", keys, {})
+    check_accounts(place, "keys", keys, {})
+    if place.name == "folder":  # where an image comes from does not change it
+        for folder in sorted({key.partition("/")[0] for key in good}):
+            reconstruct(place, folder.replace(" ", "-"), f"{place.files_url}/{folder}/")
+            assert list(wrong_pixels(place, folder.replace(" ", "-"), good)) == []
 
     assert model_process(worker).pid == child.pid
     assert peak_bytes(child) - idle < MOST_MORE_BYTES
     place.fleet.vaejob("sample", "--n", "4", "--seed", "1", "--job-id", "last", "--watch")
-    place.fleet.vaejob("rm", "keys", "bad", "--yes")
-    assert {found.key.split("/")[1] for found in place.results.list("jobs/")} >= {"first", "last", "good-0"}
-    assert not [*place.results.list("jobs/keys/"), *place.results.list("jobs/bad/"), *place.results.list("open/")]
+    place.fleet.vaejob("rm", "keys", "files", "--yes")
+    assert {"first", "last"} <= set(place.results.list_folders("jobs/"))
+    assert not [*place.results.list("jobs/keys/"), *place.results.list("jobs/files/"), *place.results.list("open/")]
     assert worker.stop() == 0
