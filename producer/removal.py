@@ -14,14 +14,12 @@ from producer.lookup import LATEST, find_job, read_job
 from producer.request import user_at_host
 from producer.status import JobReader, ensure_open
 from producer.submission import call_workers
-from vae_core.documents import load_end
 from vae_core.errors import BadDocument, InvalidValue, NoSuchJob, ObjectMissing, QueueUnavailable, TransientError
 from vae_core.jobs.channels import FINISH_TASK
 from vae_core.jobs.codec import to_pretty_json
 from vae_core.jobs.ids import JOB_ID
-from vae_core.jobs.job import End, Job
+from vae_core.jobs.job import End
 from vae_core.jobs.layout import JobKeys, open_key
-from vae_core.jobs.state import ENDED
 from vae_core.settings import Settings
 from vae_core.storage.base import Store
 
@@ -86,31 +84,31 @@ class Remover:
             job = read_job(self._store, job_id)
         except BadDocument:
             job = None  # nobody can work on it: it can only be removed
-        if job is not None and load_end(self._store, job_id) is None and not self._is_half_removed(job_id):
-            self._end(job)
         if job is not None:
+            if not self._has_ended(job_id) and not self._is_half_removed(job_id):
+                self._end(job_id)
             self._request_cancel(job_id)
         with self._alone(job_id) as keep:
             return self._sweep(JobKeys(job_id), keep)
 
-    def _end(self, job: Job) -> None:
-        status = JobReader(self._store, job).read(None)
-        if status.state in ENDED:
-            return
-        self._request_cancel(job.job_id)
-        ensure_open(self._store, job.job_id)
-        missing = call_workers(self._hints, self._settings, self._store.url, FINISH_TASK, job.job_id)
-        if missing is None and self._has_ended(job.job_id):
+    def _end(self, job_id: str) -> None:
+        self._request_cancel(job_id)
+        ensure_open(self._store, job_id)
+        missing = call_workers(self._hints, self._settings, self._store.url, FINISH_TASK, job_id)
+        if missing is None and self._ends(job_id):
             return
         if not self._force:
             why = missing or f"it did not end within {self._wait_s:g} s"
             raise NotRemoved(
-                f"job {job.job_id} was {status.state}, and {why}; nothing was removed, and the job is cancelled as "
-                "soon as a worker sees it: remove it then, or with --force if you know that no worker is at it"
+                f"job {job_id} is open, and {why}; nothing was removed, and the job is cancelled as soon as a worker "
+                "sees it: remove it then, or with --force if you know that no worker is at it"
             )
-        with self._alone(job.job_id):
+        with self._alone(job_id):
             end = to_pretty_json(End(state="cancelled", items=0, done=0, errors=0))
-            self._store.create(JobKeys(job.job_id).end, end, content_type="application/json")
+            self._store.create(JobKeys(job_id).end, end, content_type="application/json")
+
+    def _has_ended(self, job_id: str) -> bool:
+        return self._store.stat(JobKeys(job_id).end) is not None
 
     def _is_half_removed(self, job_id: str) -> bool:
         try:
@@ -118,9 +116,10 @@ class Remover:
         except ObjectMissing:
             return False
 
-    def _has_ended(self, job_id: str) -> bool:
+    def _ends(self, job_id: str) -> bool:
+        """Waits for the end; False if it does not come in time."""
         deadline = time.monotonic() + self._wait_s
-        while load_end(self._store, job_id) is None:
+        while not self._has_ended(job_id):
             if time.monotonic() >= deadline:
                 return False
             time.sleep(_PAUSE_S)

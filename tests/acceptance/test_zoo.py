@@ -146,7 +146,7 @@ def forget_peak(process: psutil.Process) -> None:
     Path(f"/proc/{process.pid}/clear_refs").write_text("5")
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_each_file_is_accounted_for_and_the_worker_lives_when_all_of_them_are_odd(place: Place) -> None:
     keys, (good, bad) = write_keys(place), write_files(place)
     large = {f"large/{name}": data for name, data in large_files().items()}

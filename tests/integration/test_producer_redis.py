@@ -228,3 +228,44 @@ def test_message_goes_to_our_redis_when_celerys_own_variable_names_another(
     monkeypatch.setenv("CELERY_BROKER_URL", "redis://127.0.0.1:1/0")
     vaejob("sample", "--n", "5", "--job-id", "cars")
     assert _sent(client) == [(PLAN_TASK, ["cars"])]
+
+
+def test_claims_are_seen_and_prolonged_when_somebody_holds_them(client: redis.Redis, settings: Settings) -> None:
+    hints = Hints(settings)
+    for job_id, what in (("cars", "00012"), ("cars", "plan"), ("cars-2", "00001"), ("cars.x", "finish")):
+        assert hints.take_lease(job_id, what, 60)
+    assert hints.leases("cars") == ["00012", "plan"]
+    assert hints.leases("car") == []
+    token = hints.take_lease("cars", "finish", 1)
+    assert token is not None
+    assert hints.renew_lease("cars", "finish", token, 60)
+    assert client.ttl(CHANNELS.lease("cars", "finish")) > 30
+    assert not hints.renew_lease("cars", "finish", "another", 60)
+    assert not hints.renew_lease("cars", "00013", token, 60)
+
+
+def test_removal_waits_for_a_worker_when_it_is_still_at_a_part(
+    client: redis.Redis, settings: Settings, store: Store, vaejob: Vaejob
+) -> None:
+    work.whole_job(store, "cars", state="cancelled", parts=2)
+    client.set(CHANNELS.lease("cars", "00002"), "token", px=1500)  # it lapses: the worker has died
+    began = time.monotonic()
+    assert vaejob("rm", "cars", "--yes").code == 0
+    assert time.monotonic() - began > 1
+    assert list(store.list()) == []
+    assert Hints(settings).leases("cars") == []
+
+
+def test_open_job_stays_even_by_force_when_a_worker_holds_a_part(
+    client: redis.Redis, store: Store, vaejob: Vaejob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("producer.removal.LEASES_S", 0.3)
+    job = work.accept(store, work.make_job("cars"))
+    work.commit(store, job, work.plan(store, job), 0)
+    client.set(CHANNELS.lease("cars", "00001"), "token", px=60_000)
+    outcome = vaejob("rm", "cars", "--yes", "--force", "--wait", "0.2")
+    assert (outcome.code, "on its part 00001" in outcome.err) == (1, True)
+    assert store.stat("jobs/cars/parts/00000.json") is not None
+    client.delete(CHANNELS.lease("cars", "00001"))
+    assert vaejob("rm", "cars", "--yes", "--force", "--wait", "0.2").code == 0
+    assert list(store.list()) == []

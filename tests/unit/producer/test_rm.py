@@ -141,9 +141,10 @@ def test_half_removed_job_stays_ended_and_is_removed_when_asked_again(
     assert deaths < 60
 
 
-def test_job_is_removed_when_its_document_is_damaged(vaejob: Vaejob, store: Store) -> None:
+@pytest.mark.parametrize("name", ["job.json", "plan.json", "end.json"])
+def test_job_is_removed_when_a_document_is_damaged(name: str, vaejob: Vaejob, store: Store) -> None:
     work.whole_job(store, "cars")
-    store.write("jobs/cars/job.json", b"rot")
+    store.write(f"jobs/cars/{name}", b"rot")
     assert vaejob("rm", "cars", "--yes").code == 0
     assert keys_of(store) == []
 
