@@ -15,7 +15,7 @@ from vae_core.jobs.job import Document, End, Failure, Job, Plan
 from vae_core.jobs.layout import JobKeys
 from vae_core.jobs.parts import part_range
 from vae_core.jobs.records import ItemDone, ItemError, PartRecord, SideFile, manifest_line
-from vae_core.jobs.spec import ReconstructSpec
+from vae_core.jobs.spec import ReconstructSpec, item_numbers
 from vae_core.settings import Settings
 from vae_core.storage.base import Store
 from worker.advancing import Advancer
@@ -120,7 +120,7 @@ class Finisher:
         for part, failure in dead.items():
             if self._store.stat(JobKeys(job.job_id).part(part)) is not None:
                 continue  # committed after all
-            indices = part_range(plan, part)
+            indices = item_numbers(job.spec, part_range(plan, part))
             sources: list[str | None] = [None] * len(indices)
             if isinstance(job.spec, ReconstructSpec):
                 sources = [found.key for found in load_inputs(self._store, job.job_id, plan, part)]
@@ -132,7 +132,7 @@ class Finisher:
         keys = JobKeys(job_id)
         found = {
             one.key.removeprefix(keys.root): one
-            for folder in (keys.images, keys.sheets)
+            for folder in (keys.images, keys.sheets, keys.latents)
             for one in self._store.list(folder)
         }
         damaged: list[int] = []

@@ -14,7 +14,7 @@ from vae_core.jobs.job import Job, Plan
 from vae_core.jobs.layout import JobKeys, fitted_input_name
 from vae_core.jobs.parts import GRID_ITEMS, GRID_PAIRS, grid_indices
 from vae_core.jobs.records import ItemDone
-from vae_core.jobs.spec import SampleSpec
+from vae_core.jobs.spec import SampleSpec, item_numbers
 from vae_core.storage.base import Store
 
 _SAMPLE_COLUMNS = 10
@@ -25,11 +25,11 @@ def make_grid(store: Store, job: Job, plan: Plan, items: Sequence[ItemDone]) -> 
     """A PNG of up to 100 samples, or of up to 50 inputs each beside its reconstruction; made of outputs alone."""
     root = JobKeys(job.job_id).root
     if isinstance(job.spec, SampleSpec):
-        shown = _on_sheet(plan, items, GRID_ITEMS)
+        shown = _on_sheet(job, plan, items, GRID_ITEMS)
         tiles = [Tile((_read(store, root + item.key),), str(item.index)) for item in shown]
         title = f"{_count(plan.items, len(shown))} samples, seed {job.spec.seed}"
         return contact_sheet(tiles, title=title, columns=_SAMPLE_COLUMNS)
-    shown = _on_sheet(plan, items, GRID_PAIRS)
+    shown = _on_sheet(job, plan, items, GRID_PAIRS)
     tiles = []
     for item in shown:
         fitted = _read(store, root + fitted_input_name(item.index))
@@ -38,8 +38,8 @@ def make_grid(store: Store, job: Job, plan: Plan, items: Sequence[ItemDone]) -> 
     return contact_sheet(tiles, title=title, columns=_PAIR_COLUMNS)
 
 
-def _on_sheet(plan: Plan, items: Sequence[ItemDone], most: int) -> list[ItemDone]:
-    wanted = frozenset(grid_indices(plan.items, most))
+def _on_sheet(job: Job, plan: Plan, items: Sequence[ItemDone], most: int) -> list[ItemDone]:
+    wanted = frozenset(item_numbers(job.spec, grid_indices(plan.items, most)))
     return [item for item in items if item.index in wanted]
 
 

@@ -78,7 +78,7 @@ class Planner:
         checkpoint = self._pin_checkpoint(lease)
         part_size = job.spec.part_size or self._settings.part_size
         if isinstance(job.spec, SampleSpec):
-            items, input_set = job.spec.n, None
+            items, input_set = len(job.spec.images), None
         else:
             input_set = lease.token
             items = self._freeze_inputs(job.job_id, job.spec, input_set, part_size, lease)
@@ -128,7 +128,7 @@ class Planner:
 
     def _listing(self, spec: ReconstructSpec) -> Iterator[StoredObject]:
         try:
-            yield from list_inputs(spec, self._settings, open_inputs(spec, self._settings))
+            yield from islice(list_inputs(spec, self._settings, open_inputs(spec, self._settings)), spec.limit)
         except (StoreError, SourceNotAllowed, InvalidValue) as error:
             raise _Unplannable(Failure(code=error.code, message=str(error))) from error
 

@@ -40,6 +40,7 @@ class JobKeys:
         self.page = f"{self.root}index.html"
         self.images = f"{self.root}images/"
         self.sheets = f"{self.root}sheets/"
+        self.latents = f"{self.root}latents/"
         self.parts = f"{self.root}parts/"
         self.dead_parts = f"{self.root}dead/"
         self.all_attempts = f"{self.root}attempts/"
@@ -69,6 +70,11 @@ def part_of(key: str) -> int | None:
 def sheet_name(part: int) -> str:
     """An atlas of a part's images, relative to the job's folder."""
     return f"sheets/{part:05d}.webp"
+
+
+def latents_name(part: int) -> str:
+    """The latents of a part's images, relative to the job's folder."""
+    return f"latents/{part:05d}.npy"
 
 
 def fitted_input_name(index: int) -> str:
