@@ -4,29 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vae_core.errors import BadImage, ObjectChanged, ObjectMissing, ObjectTooLarge, StoreError
-from vae_core.imaging.decoding import decode_fitted
 from vae_core.jobs.job import Input
 from vae_core.jobs.layout import reconstruction_name
 from vae_core.jobs.records import ItemError
 from vae_core.jobs.spec import ReconstructSpec
 from vae_core.storage.base import Store
+from worker.fetching import Limits, Wanted, fetch_fitted
 from worker.kinds import Picture
 
 if TYPE_CHECKING:
     from vae_core.model.engine import Engine
-
-
-class Limits(NamedTuple):
-    """What one input may be at most, before it is decoded."""
-
-    input_bytes: int
-    input_pixels: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,20 +59,17 @@ class Reconstructing:
         self._limits = limits
 
     def fetch(self, position: int) -> Fetched | ItemError:
-        index, source = position, self._inputs[position - self._first]
-        try:
-            data = self._source.read(source.key, max_bytes=self._limits.input_bytes, if_tag=source.tag).data
-            pixels = decode_fitted(
-                data, size=self._engine.image_size, fit=self._spec.fit, max_pixels=self._limits.input_pixels
-            )
-        except BadImage as error:
-            return ItemError(index=index, source=source.key, code=error.reason, message=str(error))
-        except (ObjectMissing, ObjectTooLarge, ObjectChanged) as error:
-            return ItemError(index=index, source=source.key, code=error.code, message=str(error))
-        except StoreError as error:
-            self._source.check()  # raises where it is not this object alone that is refused
-            return ItemError(index=index, source=source.key, code=error.code, message=str(error))
-        return Fetched(index, source, pixels, self._noisy(index, pixels))
+        source = self._inputs[position - self._first]
+        pixels = fetch_fitted(
+            position,
+            Wanted(self._source, source.key, source.tag, source.key),
+            size=self._engine.image_size,
+            fit=self._spec.fit,
+            limits=self._limits,
+        )
+        if isinstance(pixels, ItemError):
+            return pixels
+        return Fetched(position, source, pixels, self._noisy(position, pixels))
 
     def model(self, fetched: Sequence[Fetched]) -> list[Picture]:
         if not fetched:

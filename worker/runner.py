@@ -23,6 +23,7 @@ from vae_core.jobs.job import Job, Plan
 from vae_core.jobs.layout import JobKeys, fitted_input_name, latents_name, sheet_name
 from vae_core.jobs.parts import GRID_PAIRS, grid_indices, part_range
 from vae_core.jobs.records import ItemDone, ItemError, PartRecord, SideFile
+from vae_core.jobs.spec import ReconstructSpec
 from vae_core.storage.base import Store
 from worker.guard import Guard
 from worker.kinds import Kind, Picture
@@ -101,7 +102,8 @@ class _Work:
         self._spec = assignment.job.spec
         self._root = JobKeys(assignment.job.job_id).root
         self._guard = guard
-        self._on_grid = frozenset(grid_indices(assignment.plan.items, GRID_PAIRS))
+        self._pairs = isinstance(self._spec, ReconstructSpec)  # the atlas shows each input beside its output
+        self._on_grid = frozenset(grid_indices(assignment.plan.items, GRID_PAIRS)) if self._pairs else None
         self._tiles: dict[int, Sequence[NDArray[np.uint8]]] = {}
         self._latents: dict[int, NDArray[np.float32]] = {}
         self.files: list[SideFile] = []
@@ -118,8 +120,9 @@ class _Work:
             quality = _quality(picture)
         tag = self._put(picture.name, data, CONTENT_TYPES[self._spec.format])
         seen = picture.fitted if picture.noisy is None else picture.noisy
-        self._tiles[picture.index] = [atlas_tile(pixels) for pixels in (seen, picture.pixels) if pixels is not None]
-        if seen is not None and picture.index in self._on_grid:
+        tiles = [seen, picture.pixels] if seen is not None and self._pairs else [picture.pixels]
+        self._tiles[picture.index] = [atlas_tile(pixels) for pixels in tiles]
+        if seen is not None and (self._on_grid is None or picture.index in self._on_grid):
             self._put_file(fitted_input_name(picture.index), encode_image(seen, "png"), "image/png")
         if self._spec.save_latents:
             self._latents[picture.index] = picture.latent

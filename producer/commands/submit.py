@@ -2,50 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
-from producer import exits
-from producer.params import Number, OneOf, WholeNumber, json_option, refuse_together, watch_option
-from producer.request import SpecOf, check_checkpoint, make_job, source_url
+from producer.asking import submit_job, submit_options
+from producer.params import Number, OneOf, WholeNumber
+from producer.request import source_url
 from producer.session import Session, pass_session
 from vae_core.jobs.indices import Indices
 from vae_core.jobs.spec import (
     FITS,
-    FORMATS,
     MAX_ITEMS,
     MAX_NOISE,
-    MAX_PART_SIZE,
     MAX_SEED,
     MAX_TEMPERATURE,
     PRIORS,
     ReconstructSpec,
     SampleSpec,
 )
-
-Command = TypeVar("Command", bound=Callable[..., Any])
-
-
-def _submit_options(command: Command) -> Command:
-    """What every kind of job is submitted with; `--watch` to `--job-id` arrive as keyword arguments of `_submit`."""
-    options = (
-        click.option(
-            "--format", "image_format", type=OneOf(FORMATS), default="png", show_default=True, help="Of the images."
-        ),
-        click.option("--quality", type=WholeNumber(1, 100), help="Of jpeg and webp. [default: 92 and 90]"),
-        click.option("--save-latents", is_flag=True, help="Leave the latents too, a .npy file a part."),
-        click.option("--part-size", type=WholeNumber(1, MAX_PART_SIZE), help="Items in a part; changes no image."),
-        watch_option,
-        json_option,
-        click.option("--dry-run", is_flag=True, help="Check and show what would be submitted; write nothing."),
-        click.option("--job-id", metavar="ID", help="Name the job; the same id and spec is the same job."),
-    )
-    for option in reversed(options):
-        command = option(command)
-    return command
 
 
 @click.command("sample")
@@ -66,7 +41,7 @@ def _submit_options(command: Command) -> Command:
     show_default=True,
     help="Fitted to the training images, or N(0, I).",
 )
-@_submit_options
+@submit_options
 @pass_session
 def sample_command(
     session: Session,
@@ -98,7 +73,7 @@ def sample_command(
             part_size=part_size,
         )
 
-    return _submit(session, spec_of, seed_drawn=seed is None, **options)
+    return submit_job(session, spec_of, seed_drawn=seed is None, **options)
 
 
 @click.command("reconstruct")
@@ -120,7 +95,7 @@ def sample_command(
     show_default=True,
     help="Fail the job once listed errors exceed this share.",
 )
-@_submit_options
+@submit_options
 @pass_session
 def reconstruct_command(
     session: Session,
@@ -150,27 +125,4 @@ def reconstruct_command(
         save_latents=save_latents,
         part_size=part_size,
     )
-    return _submit(session, lambda _seed: spec, seed_drawn=False, **options)
-
-
-def _submit(
-    session: Session,
-    spec_of: SpecOf,
-    *,
-    seed_drawn: bool,
-    watch: bool,
-    as_json: bool,
-    dry_run: bool,
-    job_id: str | None,
-) -> int:
-    refuse_together(watch=watch, dry_run=dry_run)
-    job = make_job(spec_of, job_id, datetime.now(UTC))
-    check_checkpoint(session.settings)
-    if dry_run:
-        from producer.preview import show_preview
-
-        show_preview(session.settings, job, id_drawn=job_id is None, seed_drawn=seed_drawn, as_json=as_json)
-        return exits.DONE
-    from producer.acceptance import accept
-
-    return accept(session, job, watch=watch, as_json=as_json)
+    return submit_job(session, lambda _seed: spec, seed_drawn=False, **options)

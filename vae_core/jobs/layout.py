@@ -37,6 +37,8 @@ class JobKeys:
         self.errors = f"{self.root}errors.jsonl"
         self.summary = f"{self.root}summary.json"
         self.grid = f"{self.root}grid.png"
+        self.animation_webp = f"{self.root}animation.webp"
+        self.animation_gif = f"{self.root}animation.gif"
         self.page = f"{self.root}index.html"
         self.images = f"{self.root}images/"
         self.sheets = f"{self.root}sheets/"
@@ -47,6 +49,10 @@ class JobKeys:
 
     def inputs(self, input_set: str, part: int) -> str:
         return f"{self.root}inputs/{input_set}/{part:05d}.jsonl"
+
+    def points(self, input_set: str) -> str:
+        """The images that an interpolation walks between: one list for all its parts."""
+        return self.inputs(input_set, 0)
 
     def part(self, part: int) -> str:
         return f"{self.parts}{part:05d}.json"
@@ -83,7 +89,7 @@ def fitted_input_name(index: int) -> str:
 
 
 def sample_name(index: int, image_format: str) -> str:
-    """Output of a sample job, relative to the job's folder."""
+    """Output of a sample or interpolate job, relative to the job's folder."""
     return f"images/{index:08d}.{EXTENSIONS[image_format]}"
 
 

@@ -11,7 +11,9 @@ import msgspec
 from vae_core.errors import InvalidValue
 from vae_core.jobs.checks import check_choice, check_float, check_int, check_pattern
 from vae_core.jobs.indices import Indices
+from vae_core.jobs.points import SEED_FORM, SeedPoint, parse_point
 from vae_core.jobs.sources import parse_source
+from vae_core.jobs.walk import Walk, corner_walk, pair_walk, path_walk
 
 MAX_ITEMS = 10_000_000
 MAX_SEED = 2**63 - 1
@@ -22,6 +24,14 @@ FORMATS = ("png", "jpeg", "webp")
 STANDARD_PRIOR = "normal"
 PRIORS = ("mixture", STANDARD_PRIOR)
 FITS = ("pad", "squash", "crop")
+METHODS = ("auto", "slerp", "lerp")
+MIN_STEPS, MAX_STEPS = 2, 1000
+MIN_POINTS, MAX_POINTS = 2, 64
+MAX_PAIRS = 1000
+CORNERS = 4
+MAX_SIDE = 100
+MAX_FRAMES = 10_000
+MAX_FPS = 60
 _GLOB = re.compile(r"[^\0\ud800-\udfff]{1,1024}")
 
 
@@ -115,11 +125,85 @@ class ReconstructSpec(_Spec, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         check_float("--max-failure-rate", self.max_failure_rate, 0.0, 1.0)
 
 
-JobSpec: TypeAlias = SampleSpec | ReconstructSpec
+class InterpolateSpec(_Spec, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="interpolate"):
+    """Walk through latent space: frame i is a function of (checkpoint, points, the fields below, i).
+
+    points: what is walked between, in order, each `seed:7/12` or the address of an image.
+    pairs, seed: instead of points, so many random pairs of that seed's images, each walked by itself.
+    rows, columns: of the grid that four points are the corners of; None for a path.
+    steps: frames from one point to the next, both counted; not used by a grid.
+    loop: go on from the last point to the first, so that the frames can be shown in a circle.
+    method: `slerp`, `lerp`, or `auto`: slerp between generated points, lerp where an encoded one is among them.
+    fps: frames a second of the animation. fit: of images among the points, as in ReconstructSpec.
+    """
+
+    points: tuple[str, ...] = ()
+    pairs: int | None = None
+    seed: int | None = None
+    rows: int | None = None
+    columns: int | None = None
+    steps: int = 9
+    loop: bool = False
+    method: str = "auto"
+    fps: int = 12
+    fit: str = "pad"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_int("--steps", self.steps, MIN_STEPS, MAX_STEPS)
+        check_int("--fps", self.fps, 1, MAX_FPS)
+        check_choice("--method", self.method, METHODS)
+        check_choice("--fit", self.fit, FITS)
+        if self.pairs is not None:
+            self._check_pairs()
+        elif self.rows is not None or self.columns is not None:
+            self._check_corners()
+        elif not MIN_POINTS <= len(self.points) <= MAX_POINTS:
+            raise InvalidValue(
+                f"{len(self.points)} points are given: {MIN_POINTS} to {MAX_POINTS} are walked between, each an image "
+                f"or {SEED_FORM}; or give --pairs N"
+            )
+        for point in self.points:
+            parse_point(point)
+        check_int("the number of frames", len(self.walk.frames), 1, MAX_FRAMES)
+
+    def _check_pairs(self) -> None:
+        if self.points or self.rows is not None or self.columns is not None or self.loop:
+            raise InvalidValue(
+                "--pairs draws its own points and walks each pair by itself: leave points, grid and --loop out"
+            )
+        check_int("--pairs", self.pairs or 0, 1, MAX_PAIRS)
+        if self.seed is None:
+            raise InvalidValue("--pairs needs a seed to draw them from")
+        check_int("--seed", self.seed, 0, MAX_SEED)
+
+    def _check_corners(self) -> None:
+        for field, value in (("--rows", self.rows), ("--cols", self.columns)):
+            check_int(field, value or 0, 2, MAX_SIDE)
+        if len(self.points) != CORNERS:
+            raise InvalidValue(f"{len(self.points)} corners are given: four are expected")
+        if self.loop:
+            raise InvalidValue("--loop does not go with --corners: a grid has no end to go on from")
+
+    @property
+    def walk(self) -> Walk:
+        """The points and the frames."""
+        if self.pairs is not None:
+            drawn = [SeedPoint(self.seed or 0, index) for index in range(2 * self.pairs)]
+            return pair_walk(drawn, self.steps)
+        points = [parse_point(point) for point in self.points]
+        if self.rows is not None and self.columns is not None:
+            return corner_walk(points, self.rows, self.columns)
+        return path_walk(points, self.steps, loop=self.loop)
+
+
+JobSpec: TypeAlias = SampleSpec | ReconstructSpec | InterpolateSpec
 
 
 def known_items(spec: JobSpec) -> int | None:
     """How many items a job of this spec has, or None where its source says that."""
+    if isinstance(spec, InterpolateSpec):
+        return len(spec.walk.frames)
     return len(spec.images) if isinstance(spec, SampleSpec) else None
 
 
@@ -132,7 +216,7 @@ def item_numbers(spec: JobSpec, positions: Iterable[int]) -> list[int]:
 
 
 def kind_of(spec: JobSpec) -> str:
-    """`sample` or `reconstruct`."""
+    """`sample`, `reconstruct` or `interpolate`."""
     return str(spec.__struct_config__.tag)
 
 
