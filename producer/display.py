@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 from producer.output import clean, counted, note
 from producer.status import JobStatus
 
 LINE_EVERY_S = 2.0
+OnEach = Callable[[], object]
 _COLUMNS = 80
 _ROWS = 24
 
@@ -101,6 +103,28 @@ def make_bar(**options: Any) -> Any:
     tqdm.monitor_interval = 0  # it would start a thread
     # A pseudo-terminal may give its size as 0 x 0, and tqdm then draws nothing.
     return tqdm(file=sys.stderr, ncols=terminal_columns(), nrows=_ROWS, **options)
+
+
+@contextmanager
+def counting(total: int | None, what: str, noun: str, clock: Callable[[], float] = time.monotonic) -> Iterator[OnEach]:
+    """Shows how many are done: a bar on a terminal, in a pipe a line every two seconds. Call what it gives for each.
+
+    total: None where it is not known. what: reads like `verifying`. clock: monotonic seconds.
+    """
+    if sys.stderr.isatty():
+        with make_bar(total=total, desc=what, unit=f" {noun}s") as bar:
+            yield bar.update
+        return
+    done, next_at = 0, clock() + LINE_EVERY_S
+
+    def one_more() -> None:
+        nonlocal done, next_at
+        done += 1
+        if clock() >= next_at:
+            next_at = clock() + LINE_EVERY_S
+            note(f"{what}: {counted(done, noun)}" if total is None else f"{what}: {done:,} of {counted(total, noun)}")
+
+    yield one_more
 
 
 def terminal_columns() -> int:

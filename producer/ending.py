@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import ClassVar
 
@@ -30,10 +31,15 @@ def cancel(store: Store, hints: Hints, status: JobStatus, *, asked_by: str, aske
     """
     if status.state in {"succeeded", "failed"}:
         raise InvalidValue(f"job {status.job_id} has {status.state} already: there is nothing to cancel")
+    request_cancel(store, hints, status.job_id, asked_by=asked_by, asked_at=asked_at)
+
+
+def request_cancel(store: Store, hints: Hints, job_id: str, *, asked_by: str, asked_at: str) -> None:
+    """Writes what workers look for, whatever state the job is in."""
     request = to_pretty_json({"asked_by": asked_by, "asked_at": asked_at})
-    store.create(JobKeys(status.job_id).cancel, request, content_type="application/json")
+    store.create(JobKeys(job_id).cancel, request, content_type="application/json")
     with suppress(QueueUnavailable):  # a fast path only: the key in the store is the request
-        hints.flag_cancelled(status.job_id)
+        hints.flag_cancelled(job_id)
 
 
 def resume(store: Store, hints: Hints, status: JobStatus) -> None:
@@ -45,7 +51,7 @@ def resume(store: Store, hints: Hints, status: JobStatus) -> None:
     if status.state not in RESUMABLE:
         raise InvalidValue(f"job {status.job_id} is {status.state}: only a failed or cancelled job can be resumed")
     keys = JobKeys(status.job_id)
-    with _finish_lease(hints, status.job_id):
+    with finish_lease(hints, status.job_id):
         store.write(open_key(status.job_id), b"")
         for prefix in (keys.all_attempts, keys.dead_parts):
             store.delete(entry.key for entry in store.list(prefix))
@@ -58,17 +64,31 @@ def resume(store: Store, hints: Hints, status: JobStatus) -> None:
 
 
 @contextmanager
-def _finish_lease(hints: Hints, job_id: str) -> Iterator[None]:
-    """Keeps workers from finishing the job meanwhile, where Redis is there; where it is not, no worker can."""
+def finish_lease(hints: Hints, job_id: str) -> Iterator[Callable[[], None]]:
+    """Keeps workers from finishing the job meanwhile, where Redis is there; where it is not, no worker can.
+
+    Work that may take longer than a lease calls what this gives now and then. Raises JobBusy, as does that call.
+    """
     try:
         token = hints.take_lease(job_id, "finish", LEASE_S)
     except QueueUnavailable:
-        yield
+        yield lambda: None
         return
     if token is None:
         raise JobBusy(f"job {job_id} is being finished by a worker right now: try again in a few seconds")
+    renewed_at = time.monotonic()
+
+    def keep() -> None:
+        nonlocal renewed_at
+        if time.monotonic() - renewed_at < LEASE_S / 4:
+            return
+        renewed_at = time.monotonic()
+        with suppress(QueueUnavailable):
+            if not hints.renew_lease(job_id, "finish", token, LEASE_S):
+                raise JobBusy(f"the claim on job {job_id} was lost to another: try again in a few seconds")
+
     try:
-        yield
+        yield keep
     finally:
         with suppress(QueueUnavailable):  # it lapses by itself
             hints.release_lease(job_id, "finish", token)

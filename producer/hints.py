@@ -29,6 +29,7 @@ CONNECT_TIMEOUT_S = 1.0
 ANSWER_TIMEOUT_S = 2.0
 START_REDIS = "`make worker` starts one"
 _PRIORITY_SUFFIXES = ("", "\x06\x163", "\x06\x166", "\x06\x169")  # kombu keeps a list for each priority
+_RENEW = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('PEXPIRE', KEYS[1], ARGV[2]) end return 0"
 _RELEASE = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0"
 
 
@@ -119,6 +120,18 @@ class Hints:
         with self._translated():
             taken = self._redis.set(self.channels.lease(job_id, what), token, nx=True, px=int(ttl_s * 1000))
         return token if taken else None
+
+    def renew_lease(self, job_id: str, what: str, token: str, ttl_s: float) -> bool:
+        """Lets the claim last for `ttl_s` from now; False if it is not this token's any more."""
+        with self._translated():
+            return bool(self._redis.eval(_RENEW, 1, self.channels.lease(job_id, what), token, int(ttl_s * 1000)))
+
+    def leases(self, job_id: str) -> list[str]:
+        """What of the job is claimed now: `plan`, `finish`, or parts such as `00012`."""
+        beginning = self.channels.lease(job_id, "")
+        with self._translated():
+            keys = list(self._redis.scan_iter(f"{beginning}*", count=1000))
+        return sorted(key.decode().removeprefix(beginning) for key in keys)
 
     def release_lease(self, job_id: str, what: str, token: str) -> None:
         """Ends the claim if it is still this token's."""

@@ -1,55 +1,36 @@
-"""Bringing a job's results into a local folder: verified, resumable, and never outside that folder."""
+"""What a job's results are, as its documents name them, each read and held against its SHA-256."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from itertools import islice
-from pathlib import Path, PurePosixPath
+from collections.abc import Iterator
 from typing import ClassVar, NamedTuple
-
-import msgspec
 
 from vae_core.documents import load_records
 from vae_core.errors import InvalidValue, ObjectMissing, ObjectTooLarge, PermanentError
-from vae_core.jobs.checks import shown
 from vae_core.jobs.codec import from_lines
-from vae_core.jobs.ids import new_token
 from vae_core.jobs.job import End
 from vae_core.jobs.layout import JobKeys
 from vae_core.jobs.records import ItemDone
 from vae_core.storage.base import Store
 
-_IN_HAND = 4  # downloads waiting for each one that runs
-
 
 class ResultsDamaged(PermanentError):
-    """Objects are missing, or are not what the manifest says."""
+    """Objects are missing, or are not what the manifest says. what: `missing`, `truncated`, `changed`, `unreadable`."""
 
     code: ClassVar[str] = "results_damaged"
 
-
-class FolderUnusable(PermanentError):
-    """The local folder cannot be written."""
-
-    code: ClassVar[str] = "folder_unusable"
+    def __init__(self, what: str, message: str) -> None:
+        super().__init__(message)
+        self.what = what
 
 
 class Wanted(NamedTuple):
-    """A file to bring. name: its key relative to the job's folder."""
+    """A file of the results. name: its key relative to the job's folder."""
 
     name: str
     sha256: str
     size_bytes: int
-
-
-class Fetched(msgspec.Struct, kw_only=True):
-    """What a fetch did, in files: written now, and already there."""
-
-    written: int = 0
-    kept: int = 0
-    written_bytes: int = 0
 
 
 def outputs(store: Store, keys: JobKeys, end: End | None) -> Iterator[Wanted]:
@@ -63,7 +44,7 @@ def outputs(store: Store, keys: JobKeys, end: End | None) -> Iterator[Wanted]:
         return
     for wanted in documents(end):
         if keys.root + wanted.name == keys.manifest:
-            for item in _manifest(_verified(store, keys, wanted), wanted.name):
+            for item in _manifest(read_verified(store, keys, wanted), wanted.name):
                 yield Wanted(item.key, item.sha256, item.size_bytes)
 
 
@@ -82,116 +63,20 @@ def _manifest(data: bytes, name: str) -> list[ItemDone]:
     try:
         return from_lines(data, ItemDone, name)
     except InvalidValue as error:
-        raise ResultsDamaged(str(error)) from error
+        raise ResultsDamaged("unreadable", str(error)) from error
 
 
-def _verified(store: Store, keys: JobKeys, wanted: Wanted) -> bytes:
+def read_verified(store: Store, keys: JobKeys, wanted: Wanted) -> bytes:
     """The file's content. Raises ResultsDamaged, saying what is wrong with it in the store."""
+    name, size = wanted.name, wanted.size_bytes
     try:
-        data = store.read(keys.root + wanted.name, max_bytes=wanted.size_bytes).data
+        data = store.read(keys.root + name, max_bytes=size).data
     except ObjectMissing as error:
-        raise ResultsDamaged(f"{wanted.name} is missing from the store") from error
+        raise ResultsDamaged("missing", f"{name} is missing from the store") from error
     except ObjectTooLarge as error:
-        raise ResultsDamaged(f"{wanted.name} is larger than it was when it was written") from error
+        raise ResultsDamaged("changed", f"{name} is larger than it was when it was written") from error
+    if len(data) < size:
+        raise ResultsDamaged("truncated", f"{name} is truncated: {len(data):,} of {size:,} bytes are there")
     if hashlib.sha256(data).hexdigest() != wanted.sha256:
-        raise ResultsDamaged(f"{wanted.name} does not match its SHA-256")
+        raise ResultsDamaged("changed", f"{name} does not match its SHA-256")
     return data
-
-
-class Fetcher:
-    """Brings files of one job into `folder`. threads: downloads at once."""
-
-    def __init__(self, store: Store, keys: JobKeys, folder: Path, threads: int) -> None:
-        self._store = store
-        self._keys = keys
-        self._folder = folder
-        self._threads = threads
-        self.fetched = Fetched()
-        self._damaged: list[str] = []
-
-    def fetch(self, wanted: Iterable[Wanted], on_file: Callable[[], object]) -> None:
-        """Writes each file that is not there yet. on_file: called after each, from this thread.
-
-        A file that is not what it should be is left out, for `check` to tell of. Raises FolderUnusable.
-        """
-        queue = iter(wanted)
-        pool = ThreadPoolExecutor(self._threads)
-        try:
-            pending: set[Future[str | None]] = set()
-            while True:
-                room = self._threads * _IN_HAND - len(pending)
-                pending |= {pool.submit(self._bring, one) for one in islice(queue, room)}
-                if not pending:
-                    break
-                ready, pending = wait(pending, return_when=FIRST_COMPLETED)
-                for future in ready:
-                    if (fault := future.result()) is not None:
-                        self._damaged.append(fault)
-                    on_file()
-        finally:
-            pool.shutdown(cancel_futures=True)
-
-    def check(self) -> None:
-        """Raises ResultsDamaged, naming the first of the files that are missing or do not match."""
-        if self._damaged:
-            more = f", and {len(self._damaged) - 1:,} more are not right" if len(self._damaged) > 1 else ""
-            raise ResultsDamaged(f"{min(self._damaged)}{more}: the others were fetched; fetch again to try once more")
-
-    def _bring(self, wanted: Wanted) -> str | None:
-        """Brings one file; returns what is wrong with it in the store, if anything is."""
-        path = self._path(wanted.name)
-        if _is_already(path, wanted):
-            self.fetched.kept += 1
-            return None
-        try:
-            data = _verified(self._store, self._keys, wanted)
-        except ResultsDamaged as fault:
-            return str(fault)
-        self._write(path, data)
-        self.fetched.written += 1
-        self.fetched.written_bytes += len(data)
-        return None
-
-    def _path(self, name: str) -> Path:
-        """Where the file goes. Raises ResultsDamaged for a name that would leave the folder: it came from the store."""
-        parts = PurePosixPath(name).parts
-        if not parts or name.startswith("/") or ".." in parts or "\0" in name or "\\" in name:
-            raise ResultsDamaged(f"the job names a file {shown(name)!r}, which is not allowed: a path below its folder")
-        return self._folder.joinpath(*parts)
-
-    def _write(self, path: Path, data: bytes) -> None:
-        """All of it or nothing, in one step."""
-        draft = path.parent / f".vaejob-{new_token()}"
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            if not path.parent.resolve().is_relative_to(self._folder.resolve()):
-                raise FolderUnusable(f"{path.parent} is a link that leads out of {self._folder}: remove it")
-            try:
-                draft.write_bytes(data)
-                draft.replace(path)
-            finally:
-                draft.unlink(missing_ok=True)
-        except OSError as error:
-            raise FolderUnusable(f"cannot write {path}: {error.strerror or error}") from error
-
-
-def check_folder(folder: Path) -> None:
-    """Makes the folder. Raises InvalidValue when it is something else, FolderUnusable when it cannot be made."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except FileExistsError as error:
-        raise InvalidValue(
-            f"--to {shown(str(folder))!r} is not a folder: name one, or a path where one can be made"
-        ) from error
-    except OSError as error:
-        raise FolderUnusable(f"cannot make {folder}: {error.strerror or error}") from error
-
-
-def _is_already(path: Path, wanted: Wanted) -> bool:
-    try:
-        if path.is_symlink() or path.stat().st_size != wanted.size_bytes:
-            return False
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest() == wanted.sha256
-    except OSError:
-        return False  # not there, or not to be read: writing it will say why

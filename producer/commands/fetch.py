@@ -9,10 +9,11 @@ import click
 
 from producer import exits
 from producer.display import make_bar
+from producer.fetching import Fetcher, check_folder
 from producer.lookup import find_job
 from producer.output import counted, emit_json, note, say
 from producer.params import job_argument, json_option
-from producer.results import Fetcher, check_folder, documents, outputs, side_files
+from producer.results import documents, outputs, side_files
 from producer.session import Session, pass_session
 from producer.status import JobReader
 from vae_core.errors import InvalidValue

@@ -125,6 +125,30 @@ def test_read_refuses_when_the_object_is_over_the_limit(store: Store) -> None:
         store.read("a", max_bytes=0)
 
 
+@pytest.mark.parametrize("size", [0, 1, 9, 10, 11, 30])
+def test_stream_gives_the_bytes_in_chunks_when_the_object_is_there(store: Store, size: int) -> None:
+    data = bytes(range(size))
+    store.write("a/b", data)
+
+    chunks = list(store.stream("a/b", chunk_bytes=10))
+    assert b"".join(chunks) == data
+    assert all(len(chunk) <= 10 for chunk in chunks)
+
+
+def test_stream_says_so_when_the_object_is_missing_or_replaced(store: Store) -> None:
+    with pytest.raises(ObjectMissing, match="'a'"):
+        next(store.stream("a"))
+    store.write("a", b"one" * 10)
+    reading = store.stream("a", chunk_bytes=10)
+    assert next(reading) == b"oneoneoneo"
+    store.write("a", b"two" * 10)
+    try:
+        rest = b"".join(reading)
+    except ObjectChanged:
+        return
+    assert rest == b"neoneoneoneoneoneone"  # a file that was replaced as a whole can still be read to its end
+
+
 def test_create_keeps_the_first_content_when_called_again(store: Store) -> None:
     assert store.create("a/b", b"one") is True
     assert store.create("a/b", b"one") is True

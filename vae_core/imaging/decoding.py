@@ -10,9 +10,11 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 
 from vae_core.errors import BadImage
 from vae_core.imaging.fitting import fit_image
+from vae_core.imaging.flattening import flatten
+from vae_core.imaging.room import Room
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "PPM")
-_WHITE = (255, 255, 255, 255)
+_ROOM = Room(2**25)  # of all threads together: 128 MB in RGB, but for a larger image, which is decoded alone
 # EXIF's orientations other than 1, which is upright, each with what makes it so.
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -38,16 +40,20 @@ def decode_fitted(data: bytes, *, size: int, fit: str, max_pixels: int) -> NDArr
     image = _open(data, max_pixels)
     with image:
         try:
+            pixels = image.width * image.height
             # JPEG only: decode at the smallest of 1/1, 1/2, 1/4, 1/8 that still holds twice the target.
             image.draft(None, (2 * size, 2 * size))
-            image.load()
-            rgb = _to_rgb(_upright(image))
+            with _ROOM.taken(_pixels_held(image, pixels)):
+                image.load()
+                turn = _turn_of(image)
+                rgb = flatten(image, least=2 * size)
+            upright = rgb if turn is None else rgb.transpose(turn)
         except MemoryError:
             raise
         except Exception as error:  # Pillow's decoders raise OSError, SyntaxError, ValueError, struct.error, ...:
             # whatever it is, these bytes cannot be decoded; the item is listed and the job goes on.
             raise BadImage("undecodable", f"cannot be decoded as {image.format}: {error}") from error
-    return fit_image(rgb, size, fit)
+    return fit_image(upright, size, fit)
 
 
 def _open(data: bytes, max_pixels: int) -> Image.Image:
@@ -69,30 +75,18 @@ def _open(data: bytes, max_pixels: int) -> Image.Image:
     return image
 
 
-def _upright(image: Image.Image) -> Image.Image:
-    """The image as its EXIF orientation wants it seen."""
+def _turn_of(image: Image.Image) -> Image.Transpose | None:
+    """What makes the image as its EXIF orientation wants it seen; None if it is so already."""
     try:
         orientation = image.getexif().get(ExifTags.Base.Orientation)
     except Exception:  # noqa: BLE001  # broken EXIF, again in many exception types: the pixels are good, and stay as they are
-        return image
-    turn = _TURNS.get(orientation) if isinstance(orientation, int) else None
-    return image if turn is None else image.transpose(turn)
+        return None
+    return _TURNS.get(orientation) if isinstance(orientation, int) else None
 
 
-def _to_rgb(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I") or image.mode == "F":
-        return _deep_to_rgb(image)
-    if "transparency" in image.info or image.mode in {"RGBA", "LA", "PA", "RGBa", "La"}:
-        rgba = image.convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", rgba.size, _WHITE), rgba).convert("RGB")
-    return image.convert("RGB")
+def _pixels_held(image: Image.Image, pixels: int) -> int:
+    """About how many pixels are in memory while it is decoded. pixels: as many as it has in full.
 
-
-def _deep_to_rgb(image: Image.Image) -> Image.Image:
-    """Greyscale of more than 8 bits: integers are taken as 16-bit, floats as 0 to 1, or 0 to 255 if any is above 1."""
-    values = np.asarray(image, dtype=np.float32)
-    white = 65_535.0
-    if image.mode == "F":
-        white = 255.0 if values.max(where=np.isfinite(values), initial=0.0) > 1.0 else 1.0
-    grey = np.nan_to_num(values / (white / 255.0)).clip(0, 255).round().astype(np.uint8)
-    return Image.fromarray(grey).convert("RGB")
+    A JPEG is decoded at the size that `draft` has set, but for a progressive one, which is put together in full.
+    """
+    return pixels if "progressive" in image.info else image.width * image.height

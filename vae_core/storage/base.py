@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple, Protocol
 
+CHUNK_BYTES = 8 * 2**20
+
 
 class StoredObject(NamedTuple):
     """An object as a listing shows it.
@@ -38,6 +40,12 @@ class Store(Protocol):
 
     def read(self, key: str, *, max_bytes: int | None = None, if_tag: str | None = None) -> Blob:
         """Whole content. Raises ObjectMissing, ObjectTooLarge (before the body is read), ObjectChanged (other tag)."""
+
+    def stream(self, key: str, *, chunk_bytes: int = CHUNK_BYTES) -> Iterator[bytes]:
+        """The content in chunks, all of one version, for objects that are not to be held whole.
+
+        The first step raises ObjectMissing, a later one ObjectChanged if the object was replaced meanwhile.
+        """
 
     def stat(self, key: str) -> StoredObject | None:
         """Size and tag, or None where no such object is."""

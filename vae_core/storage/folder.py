@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import stat
 from collections.abc import Iterable, Iterator, Sequence
@@ -11,11 +10,10 @@ from pathlib import Path
 
 from vae_core.errors import InvalidValue, ObjectChanged, ObjectMissing, ObjectTooLarge, StoreError, StoreUnavailable
 from vae_core.storage import drafts, tree
-from vae_core.storage.base import Blob, StoredObject
+from vae_core.storage.base import CHUNK_BYTES, Blob, StoredObject
 from vae_core.storage.keys import TEMPORARY, encoded, folder_segments, shown
 
 _TRIES = 50
-_READ_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 class FolderStore:
@@ -51,6 +49,26 @@ class FolderStore:
             if blob is not None:
                 return blob
         raise StoreUnavailable(f"{self.url}: key {shown(key)} keeps changing while it is read; try again once complete")
+
+    def stream(self, key: str, *, chunk_bytes: int = CHUNK_BYTES) -> Iterator[bytes]:
+        *above, name = folder_segments(key, self.url)
+        with ExitStack() as stack:
+            try:
+                with tree.disk_errors(self.url, f"key {shown(key)}"), self._opened(above) as parent:
+                    file = stack.enter_context(tree.opened_file(name, parent, self.url))
+            except tree.ABSENT as exc:
+                raise ObjectMissing(f"{self.url}: no object has key {shown(key)}") from exc
+            before = os.fstat(file)
+            self._refuse_unfit(key, before, None, None)
+            for start in range(0, before.st_size, chunk_bytes):
+                wanted = min(chunk_bytes, before.st_size - start)
+                with tree.disk_errors(self.url, f"key {shown(key)}"):
+                    data = tree.read_up_to(file, wanted)
+                    after = os.fstat(file)
+                # Replaced as a whole it stays readable here; written in place it does not stay what it was.
+                if len(data) != wanted or tree.tag_of(after) != tree.tag_of(before):
+                    raise ObjectChanged(f"{self.url}: key {shown(key)} was replaced while it was read")
+                yield data
 
     def stat(self, key: str) -> StoredObject | None:
         *above, name = folder_segments(key, self.url)
@@ -188,11 +206,11 @@ class FolderStore:
             with (
                 tree.disk_errors(self.url, f"key {shown(key)}"),
                 self._opened(above) as parent,
-                _opened_file(name, parent, self.url) as file,
+                tree.opened_file(name, parent, self.url) as file,
             ):
                 before = os.fstat(file)
                 self._refuse_unfit(key, before, max_bytes, if_tag)
-                data = _read_up_to(file, before.st_size + 1)
+                data = tree.read_up_to(file, before.st_size + 1)
                 after = os.fstat(file)
         except tree.ABSENT as exc:
             raise ObjectMissing(f"{self.url}: no object has key {shown(key)}") from exc
@@ -231,26 +249,3 @@ class FolderStore:
         except tree.ABSENT:
             return
         yield from found
-
-
-@contextmanager
-def _opened_file(name: bytes, parent: int, url: str) -> Iterator[int]:
-    """A descriptor of a file that is no link; opening does not wait, should it be a pipe."""
-    try:
-        file = os.open(name, _READ_FLAGS, dir_fd=parent)
-    except OSError as exc:
-        if exc.errno == errno.ELOOP:
-            tree.refuse_link(name, parent, url)
-        raise
-    try:
-        yield file
-    finally:
-        os.close(file)
-
-
-def _read_up_to(fd: int, limit: int) -> bytes:
-    chunks: list[bytes] = []
-    while limit > 0 and (chunk := os.read(fd, min(limit, 1 << 24))):
-        chunks.append(chunk)
-        limit -= len(chunk)
-    return b"".join(chunks)

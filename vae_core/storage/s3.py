@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from vae_core.errors import InvalidValue, ObjectChanged, ObjectMissing, ObjectTooLarge, StoreError, StoreUnavailable
-from vae_core.storage.base import Blob, StoredObject
+from vae_core.storage.base import CHUNK_BYTES, Blob, StoredObject
 from vae_core.storage.keys import bucket_key, shown
 from vae_core.storage.s3_client import S3Options, shared_connection
 from vae_core.storage.s3_deletion import delete_batch
 from vae_core.storage.s3_errors import answer_of
 from vae_core.storage.s3_listing import folder_names, objects
+from vae_core.storage.s3_streaming import chunks
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -88,6 +89,13 @@ class S3Store:
                 return self._received(key, answer, max_bytes, if_tag)
 
         return self._connection.call(f"{self.url}: key {shown(key)}", operation)
+
+    def stream(self, key: str, *, chunk_bytes: int = CHUNK_BYTES) -> Iterator[bytes]:
+        found = self.stat(key)
+        if found is None:
+            raise ObjectMissing(f"{self.url}: no object has key {shown(key)}")
+        name = bucket_key(self._root, key, self.url)
+        yield from chunks(self._connection, self._bucket, name, found, self.url, chunk_bytes)
 
     def stat(self, key: str) -> StoredObject | None:
         name = bucket_key(self._root, key, self.url)

@@ -19,6 +19,7 @@ from vae_core.storage.base import StoredObject
 from vae_core.storage.keys import TEMPORARY
 
 _LOG = logging.getLogger(__name__)
+_READ_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _BUSY = frozenset(
@@ -195,3 +196,27 @@ def holds_object(parent: int, name: bytes) -> bool:
         return any(holds_object(child, below) for below in folders)
     finally:
         os.close(child)
+
+
+@contextmanager
+def opened_file(name: bytes, parent: int, url: str) -> Iterator[int]:
+    """A descriptor of a file that is no link; opening does not wait, should it be a pipe."""
+    try:
+        file = os.open(name, _READ_FLAGS, dir_fd=parent)
+    except OSError as exc:
+        if exc.errno == errno.ELOOP:
+            refuse_link(name, parent, url)
+        raise
+    try:
+        yield file
+    finally:
+        os.close(file)
+
+
+def read_up_to(fd: int, limit: int) -> bytes:
+    """The next `limit` bytes of an open file, fewer where it ends before."""
+    chunks: list[bytes] = []
+    while limit > 0 and (chunk := os.read(fd, min(limit, 1 << 24))):
+        chunks.append(chunk)
+        limit -= len(chunk)
+    return b"".join(chunks)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import struct
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -84,10 +84,52 @@ def png_rows(values: NDArray[Any]) -> bytes:
     return b"".join(b"\0" + row.tobytes() for row in values)
 
 
+def packed_rows(values: NDArray[Any], bits: int) -> bytes:
+    """Unfiltered rows of values of 1, 2 or 4 bits, the first of them in the highest bits of a byte."""
+    each = 8 // bits
+    shifts = np.arange(each - 1, -1, -1) * bits
+    packed = (values.reshape(values.shape[0], -1, each).astype(np.uint8) << shifts).sum(axis=2)
+    return png_rows(packed.astype(np.uint8))
+
+
 def interlaced_png(rgb: Pixels) -> bytes:
     passes = (rgb[y::dy, x::dx] for x, y, dx, dy in _ADAM7)
     rows = b"".join(png_rows(part) for part in passes if part.size)
     return png(rgb.shape[1], rgb.shape[0], rows, interlaced=True)
+
+
+def tiff(
+    values: NDArray[Any], photometric: int, tags: Mapping[int, tuple[int, ...]] | None = None, data: bytes = b""
+) -> bytes:
+    """An uncompressed little-endian TIFF. photometric: 0 or 1 grey, of which 0 or 1 is black, 2 RGB, 5 CMYK.
+
+    tags: more of them, or others in place of those made here. data: where it is not the values as they are.
+    """
+    height, width, *rest = values.shape
+    samples, bits = (rest or [1])[0], values.itemsize * 8
+    pixels = data or values.tobytes()
+    all_tags: dict[int, tuple[int, ...]] = {
+        256: (width,),
+        257: (height,),
+        258: (bits,) * samples,
+        259: (1,),
+        262: (photometric,),
+        273: (8,),
+        277: (samples,),
+        278: (height,),
+        279: (len(pixels),),
+        **(tags or {}),
+    }
+    start = 8 + len(pixels)
+    entries, far, far_at = b"", b"", start + 2 + 12 * len(all_tags) + 4
+    for tag, numbers in sorted(all_tags.items()):
+        kind, letter = (4, "I") if tag in {256, 257, 273, 278, 279} else (3, "H")
+        field = struct.pack(f"<{len(numbers)}{letter}", *numbers)
+        if len(field) > 4:
+            far, field = far + field, struct.pack("<I", far_at + len(far))
+        entries += struct.pack("<HHI", tag, kind, len(numbers)) + field.ljust(4, b"\0")
+    head = b"II*\0" + struct.pack("<I", start)
+    return head + pixels + struct.pack("<H", len(all_tags)) + entries + b"\0\0\0\0" + far
 
 
 def tiff_header(width: int, height: int) -> bytes:

@@ -14,11 +14,12 @@ import numpy as np
 import pytest
 
 from tests.unit.imaging.files import SIDE, Pixels, as_rgb, chunk, orientation, png, png_rows, quarters, ramp, saved
+from tests.unit.imaging.rare import rare
 from tests.unit.imaging.zoo import Animal, zoo
 from vae_core.errors import BadImage
 from vae_core.imaging.decoding import decode_fitted
 
-ZOO = zoo()
+ZOO = [*zoo(), *rare()]
 
 
 def decoded(data: bytes, size: int = SIDE, fit: str = "pad") -> Pixels:

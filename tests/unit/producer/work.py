@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 
 import msgspec
 
 from vae_core.jobs.codec import from_json, to_lines, to_pretty_json
-from vae_core.jobs.job import Document, End, Failure, Job, Plan
-from vae_core.jobs.layout import JobKeys, open_key, sample_name, sheet_name
+from vae_core.jobs.job import Document, End, Failure, Input, Job, Plan
+from vae_core.jobs.layout import JobKeys, open_key, reconstruction_name, sample_name, sheet_name
 from vae_core.jobs.parts import part_count, part_range
 from vae_core.jobs.records import ItemDone, ItemError, PartRecord, SideFile, manifest_line
 from vae_core.jobs.spec import JobSpec, SampleSpec
@@ -44,15 +45,42 @@ def plan(store: Store, job: Job) -> Plan:
     return made
 
 
-def commit(store: Store, job: Job, made: Plan, part: int, errors: tuple[ItemError, ...] = ()) -> PartRecord:
-    """Writes a part's outputs and its record; the items listed as errors have no output."""
+def plan_inputs(store: Store, job: Job, sources: Sequence[str]) -> Plan:
+    """As the planner does, for a reconstruct job."""
+    size = job.spec.part_size or 512
+    made = Plan(
+        checkpoint_sha256="0" * 64,
+        items=len(sources),
+        parts=part_count(len(sources), size),
+        part_size=size,
+        input_set="set",
+    )
+    for part in range(made.parts):
+        inputs = [Input(key=sources[index], tag="t", size_bytes=1) for index in part_range(made, part)]
+        store.write(JobKeys(job.job_id).inputs("set", part), to_lines(inputs))
+    store.create(JobKeys(job.job_id).plan, to_pretty_json(made))
+    return made
+
+
+def commit(
+    store: Store,
+    job: Job,
+    made: Plan,
+    part: int,
+    errors: tuple[ItemError, ...] = (),
+    sources: Sequence[str] | None = None,
+) -> PartRecord:
+    """Writes a part's outputs and its record; the items listed as errors have no output. sources: of all items."""
     root, failed = JobKeys(job.job_id).root, {error.index for error in errors}
     items = []
     for index in part_range(made, part):
         if index not in failed:
-            name, data = sample_name(index, job.spec.format), f"image {index}".encode()
+            source = sources[index] if sources else None
+            name = reconstruction_name(source, job.spec.format) if source else sample_name(index, job.spec.format)
+            data = f"image {index}".encode()
             tag = store.write(root + name, data)
-            items.append(ItemDone(index=index, key=name, sha256=sha256(data), size_bytes=len(data), tag=tag))
+            done = ItemDone(index=index, key=name, sha256=sha256(data), size_bytes=len(data), source=source, tag=tag)
+            items.append(done)
     sheet = f"sheet {part}".encode()
     tag = store.write(root + sheet_name(part), sheet)
     record = PartRecord(

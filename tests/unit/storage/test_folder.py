@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from vae_core.errors import ObjectMissing, StoreError, StoreUnavailable
-from vae_core.storage import drafts, folder
+from vae_core.storage import drafts, tree
 from vae_core.storage.folder import FolderStore
 
 
@@ -292,7 +292,7 @@ def test_file_is_read_whole_or_not_at_all_when_it_is_edited_meanwhile(
     store: FolderStore, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store.write("a", b"old old")
-    real, edits = folder._read_up_to, [b"new", b"new new new"]
+    real, edits = tree.read_up_to, [b"new", b"new new new"]
 
     def edit_while_reading(fd: int, limit: int) -> bytes:
         data = real(fd, limit)
@@ -300,7 +300,7 @@ def test_file_is_read_whole_or_not_at_all_when_it_is_edited_meanwhile(
             (root / "a").write_bytes(edits.pop())
         return data
 
-    monkeypatch.setattr(folder, "_read_up_to", edit_while_reading)
+    monkeypatch.setattr(tree, "read_up_to", edit_while_reading)
     blob = store.read("a")
     assert blob.data == b"new"
     found = store.stat("a")

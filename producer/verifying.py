@@ -1,0 +1,225 @@
+"""Proving from the store alone that an ended job is complete, and that nothing else lies among its results."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import NamedTuple
+
+import msgspec
+
+from producer.accounting import Accounts, PlannedInputs
+from producer.downloads import in_order
+from producer.faults import Fault
+from producer.lines import checked_lines
+from producer.names import SortedNames
+from producer.results import ResultsDamaged, Wanted, documents, read_verified
+from vae_core.documents import load_plan, load_record
+from vae_core.errors import BadDocument, StoreError
+from vae_core.jobs.checks import shown
+from vae_core.jobs.job import End, Job, Plan
+from vae_core.jobs.layout import JobKeys, fitted_input_name, part_of, sheet_name
+from vae_core.jobs.parts import GRID_PAIRS, grid_indices, part_count
+from vae_core.jobs.records import ItemDone, ItemError, PartRecord
+from vae_core.jobs.spec import MAX_ITEMS
+from vae_core.storage.base import Store
+
+
+class Claim(NamedTuple):
+    """A file that a document says is there. item: its index, if it is the output of one."""
+
+    wanted: Wanted
+    item: int | None = None
+
+
+class Verified(msgspec.Struct, kw_only=True):
+    """What was looked at, in files and items.
+
+    errors: items listed as errors. not_done: items of a job that did not succeed that no document is about.
+    left_over: files of parts that were broken off before such a job ended.
+    """
+
+    images: int = 0
+    errors: int = 0
+    not_done: int = 0
+    side_files: int = 0
+    documents: int = 0
+    left_over: int = 0
+
+
+class Verifier:
+    """Verifies one ended job. threads: downloads at once. on_image: called after each image, from this thread.
+
+    What is held in memory is a byte for each item and part, one part's inputs and record, and the downloads in hand.
+    """
+
+    def __init__(self, store: Store, job: Job, end: End, threads: int, on_image: Callable[[], object]) -> None:
+        self._store = store
+        self._job = job
+        self._end = end
+        self._keys = JobKeys(job.job_id)
+        self._threads = threads
+        self._on_image = on_image
+        self.verified = Verified()
+
+    def faults(self) -> Iterator[Fault]:
+        """Everything that is wrong: documents first, items by index, side files, then strangers.
+
+        Raises StoreUnavailable, StoreError, and BadDocument where the plan cannot be read.
+        """
+        with ExitStack() as stack:
+            self._names = stack.enter_context(SortedNames())
+            self._may_lie = stack.enter_context(SortedNames())
+            for claim, fault in in_order(self._settled, self._claims(), self._threads):
+                if claim is not None and claim.item is not None:
+                    self._on_image()
+                if fault is not None:
+                    yield fault
+            yield from self._strangers()
+
+    def _settled(self, one: Claim | Fault) -> tuple[Claim | None, Fault | None]:
+        if isinstance(one, Fault):
+            return None, one
+        name = one.wanted.name
+        try:
+            read_verified(self._store, self._keys, one.wanted)
+        except ResultsDamaged as damage:
+            return one, Fault(code=damage.what, index=one.item, key=name, message=str(damage))
+        except StoreError as error:
+            self._store.check()  # raises where it is not this object alone that is refused
+            return one, Fault(code="unreadable", index=one.item, key=name, message=str(error))
+        return one, None
+
+    def _claims(self) -> Iterator[Claim | Fault]:
+        """What the documents claim, and what is wrong with the documents themselves."""
+        end, plan = self._end, self._plan()
+        named = {document.name: document for document in documents(end)}
+        self.verified.documents = len(named)
+        if plan is None or not named:  # ended before it was planned, or as it was
+            if end.state == "succeeded" or end.done or end.errors:
+                what = "plan.json is missing" if plan is None else "end.json names no documents"
+                yield Fault(code="missing", message=f"{what}, and end.json counts {end.done:,} images done")
+            return
+        if end.state != "succeeded" and self._store.stat(self._keys.success) is not None:
+            yield Fault(code="stranger", key="_SUCCESS", message=f"_SUCCESS lies beside the end of a {end.state} job")
+        manifest = named.pop(self._name(self._keys.manifest), None)
+        errors = named.pop(self._name(self._keys.errors), None)
+        yield from map(Claim, named.values())
+        inputs = PlannedInputs(self._store, self._job, plan)
+        accounts = Accounts(self._job, plan, inputs)
+        yield from self._done_items(manifest, accounts)
+        yield from self._failed_items(errors, accounts)
+        yield from self._items_not_done(accounts)
+        yield from inputs.faults
+        yield from self._counts(plan)
+        yield from self._side_files(plan)
+
+    def _plan(self) -> Plan | None:
+        plan = load_plan(self._store, self._job.job_id)
+        if plan is not None and not (0 <= plan.items <= MAX_ITEMS and plan.part_size >= 1):
+            raise BadDocument(f"plan.json of {self._job.job_id} has {plan.items} items in parts of {plan.part_size}")
+        if plan is not None and plan.parts != part_count(plan.items, plan.part_size):
+            raise BadDocument(f"plan.json of {self._job.job_id} has {plan.parts} parts of {plan.part_size} items")
+        return plan
+
+    def _done_items(self, document: Wanted | None, accounts: Accounts) -> Iterator[Claim | Fault]:
+        if document is None:
+            yield Fault(code="missing", key="manifest.jsonl", message="end.json names no manifest.jsonl")
+            return
+        for item in checked_lines(self._store, self._keys, document, ItemDone):
+            if isinstance(item, Fault):
+                yield item
+                continue
+            self.verified.images += 1
+            faults = accounts.enter_done(item)
+            yield from faults
+            if not any(fault.code in {"twice", "not_planned", "wrong_name"} for fault in faults):
+                self._names.add(item.key)
+                yield Claim(Wanted(item.key, item.sha256, item.size_bytes), item.index)
+
+    def _failed_items(self, document: Wanted | None, accounts: Accounts) -> Iterator[Fault]:
+        if document is None:
+            yield Fault(code="missing", key="errors.jsonl", message="end.json names no errors.jsonl")
+            return
+        for error in checked_lines(self._store, self._keys, document, ItemError):
+            if isinstance(error, Fault):
+                yield error
+                continue
+            self.verified.errors += 1
+            yield from accounts.enter_failed(error)
+
+    def _items_not_done(self, accounts: Accounts) -> Iterator[Fault]:
+        for index, is_error in accounts.not_done():
+            if self._end.state == "succeeded":
+                if not is_error:
+                    yield accounts.missing(index)
+                continue
+            self.verified.not_done += not is_error
+            self._may_lie.add(accounts.name_of(index))
+
+    def _counts(self, plan: Plan) -> Iterator[Fault]:
+        """What `end.json` counts against what was found."""
+        end, found = self._end, self.verified
+        pairs = (
+            ("items", end.items, plan.items, "plan.json has"),
+            ("images done", end.done, found.images, "manifest.jsonl has"),
+            ("errors", end.errors, found.errors, "errors.jsonl has"),
+        )
+        for what, counted, there, where in pairs:
+            if counted != there:
+                message = f"end.json counts {counted:,} {what}: {where} {there:,}"
+                yield Fault(code="wrong_count", key="end.json", message=message)
+
+    def _side_files(self, plan: Plan) -> Iterator[Claim | Fault]:
+        """The files that the parts' records name; of a job that succeeded every part has one."""
+        on_grid = grid_indices(plan.items, GRID_PAIRS)
+        recorded = bytearray(plan.parts)
+        for found in self._store.list(self._keys.parts):
+            part = part_of(found.key)
+            if part is None or part >= plan.parts:
+                continue
+            recorded[part] = 1
+            try:
+                record = load_record(self._store, self._job.job_id, part)
+            except BadDocument as error:
+                yield Fault(code="unreadable", key=self._name(found.key), message=str(error))
+                continue
+            if record is not None:
+                yield from self._files_of(record, {sheet_name(part), *map(fitted_input_name, on_grid)})
+        if self._end.state != "succeeded":
+            for index in on_grid:
+                self._may_lie.add(fitted_input_name(index))
+        for part, is_recorded in enumerate(recorded):
+            if is_recorded:
+                continue
+            if self._end.state == "succeeded":
+                name = self._name(self._keys.part(part))
+                yield Fault(code="missing", key=name, message=f"{name} is missing from the store")
+            else:
+                self._may_lie.add(sheet_name(part))
+
+    def _files_of(self, record: PartRecord, allowed: set[str]) -> Iterator[Claim | Fault]:
+        for file in record.files:
+            if file.key not in allowed:
+                message = f"the record of part {record.part} names a file {shown(file.key)!r}, which no part has"
+                yield Fault(code="wrong_name", key=file.key, message=message)
+                continue
+            self.verified.side_files += 1
+            self._names.add(file.key)
+            yield Claim(Wanted(file.key, file.sha256, file.size_bytes))
+
+    def _strangers(self) -> Iterator[Fault]:
+        """Files in the folders of results that no document names."""
+        for folder in sorted((self._keys.images, self._keys.sheets, f"{self._keys.root}shards/")):
+            for found in self._store.list(folder):
+                name = self._name(found.key)
+                if self._names.holds(name):
+                    continue
+                if self._may_lie.holds(name):
+                    self.verified.left_over += 1
+                    continue
+                message = f"{name} is a stranger: no document of the job names it"
+                yield Fault(code="stranger", key=name, message=message)
+
+    def _name(self, key: str) -> str:
+        return key.removeprefix(self._keys.root)

@@ -1,0 +1,49 @@
+"""Reading one object of a bucket in chunks, each a request of its own that is retried by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+
+from vae_core.errors import ObjectChanged, StoreUnavailable
+from vae_core.storage.base import StoredObject
+from vae_core.storage.keys import shown
+from vae_core.storage.s3_client import S3Connection
+from vae_core.storage.s3_errors import answer_of
+
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
+
+
+def chunks(
+    connection: S3Connection, bucket: str, name: str, found: StoredObject, url: str, chunk_bytes: int
+) -> Iterator[bytes]:
+    """The object `name` of the bucket as `found` says it is. Raises ObjectChanged once it is another version.
+
+    A server that does not know If-Match, or ranges, is found out by what it sends.
+    """
+    what = f"{url}: key {shown(found.key)}"
+    for start in range(0, found.size_bytes, chunk_bytes):
+        end = min(start + chunk_bytes, found.size_bytes)
+
+        def operation(client: S3Client, start: int = start, end: int = end) -> bytes:
+            try:
+                answer = client.get_object(
+                    Bucket=bucket, Key=name, Range=f"bytes={start}-{end - 1}", IfMatch=f'"{found.tag}"'
+                )
+            except ClientError as exc:
+                if answer_of(exc).status in (404, 412, 416):
+                    raise ObjectChanged(f"{what} was replaced while it was read") from exc
+                raise
+            with closing(answer["Body"]):
+                if answer.get("ETag", "").removeprefix("W/").strip('"') != found.tag:
+                    raise ObjectChanged(f"{what} was replaced while it was read")
+                data = answer["Body"].read(end - start + 1)
+            if len(data) != end - start:
+                raise StoreUnavailable(f"{what}: {len(data):,} of {end - start:,} bytes came; try again later")
+            return data
+
+        yield connection.call(what, operation)
