@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import islice
+
 from producer.output import counted, emit_fields, emit_json, note
 from vae_core.errors import VaejobError
 from vae_core.jobs.job import Job
 from vae_core.jobs.parts import part_count
-from vae_core.jobs.spec import ReconstructSpec, kind_of, spec_fields
+from vae_core.jobs.spec import ReconstructSpec, kind_of, known_items, spec_fields
 from vae_core.settings import Settings
 
 DRAWN_ID = "<UTC date>T<time>-<6 hex digits>"
@@ -18,7 +20,7 @@ def show_preview(settings: Settings, job: Job, *, id_drawn: bool, seed_drawn: bo
     if id_drawn and seed_drawn:
         spec["seed"] = None  # it will be drawn with the id
     inputs = _inputs(job.spec, settings) if isinstance(job.spec, ReconstructSpec) else None
-    items = inputs["count"] if inputs else spec.get("n")
+    items = inputs["count"] if inputs else known_items(job.spec)
     part_size = job.spec.part_size or settings.part_size
     parts = part_count(items, part_size) if items is not None else None
     shown_id = DRAWN_ID if id_drawn else job.job_id
@@ -54,7 +56,7 @@ def _inputs(spec: ReconstructSpec, settings: Settings) -> dict[str, int] | None:
 
     count = size_bytes = 0
     try:
-        for found in list_inputs(spec, settings, open_inputs(spec, settings)):
+        for found in islice(list_inputs(spec, settings, open_inputs(spec, settings)), spec.limit):
             count += 1
             size_bytes += found.size_bytes
     except VaejobError as error:

@@ -14,7 +14,8 @@ from vae_core.errors import BadCheckpoint, InvalidValue
 from vae_core.jobs.checks import shown
 from vae_core.jobs.ids import check_job_id, new_job_id, seed_for
 from vae_core.jobs.job import Job
-from vae_core.jobs.sources import LOCAL, S3, check_allowed, parse_source
+from vae_core.jobs.points import is_seed_point, parse_point
+from vae_core.jobs.sources import LOCAL, S3, Source, check_allowed, parse_source
 from vae_core.jobs.spec import JobSpec
 from vae_core.settings import Settings
 from vae_core.version import code_version
@@ -49,6 +50,18 @@ def source_url(text: str, settings: Settings) -> str:
     if source.is_local and settings.embedded and not Path(source.path).exists():
         raise InvalidValue(f"source {shown(source.url)!r} does not exist: a folder or file on this machine")
     return source.url
+
+
+def point_address(text: str, settings: Settings) -> str:
+    """The address of a point that was typed as `seed:7/12`, as an address, or as a path on this machine.
+
+    Raises InvalidValue, and SourceNotAllowed for an image outside VAEJOB_SOURCES.
+    """
+    address = text if is_seed_point(text) else source_url(text, settings)
+    point = parse_point(address)
+    if isinstance(point, Source) and point.is_local and settings.embedded and not Path(point.path).is_file():
+        raise InvalidValue(f"point {shown(point.url)!r} is a folder: the address of one image is expected")
+    return address
 
 
 def check_checkpoint(settings: Settings) -> None:

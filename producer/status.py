@@ -13,7 +13,7 @@ from vae_core.documents import listed_parts, load_end, load_plan
 from vae_core.jobs.job import End, Failure, Job, Plan
 from vae_core.jobs.layout import JobKeys, open_key
 from vae_core.jobs.parts import part_range
-from vae_core.jobs.spec import SampleSpec, kind_of, spec_fields
+from vae_core.jobs.spec import kind_of, known_items, spec_fields
 from vae_core.jobs.state import derive_state
 from vae_core.storage.base import Store
 
@@ -88,8 +88,8 @@ class JobReader:
     def _status(self, state: str, hints: Progress | None) -> JobStatus:
         job = self.job
         items = self.plan.items if self.plan else None
-        if items is None and isinstance(job.spec, SampleSpec):
-            items = job.spec.n
+        if items is None:
+            items = known_items(job.spec)
         known = hints.errors if hints else None
         return JobStatus(
             job_id=job.job_id,

@@ -9,6 +9,7 @@ PACKAGE = "producer.commands"
 COMMANDS = {
     "sample": Entry("Submit", "submit", "Draw new car images."),
     "reconstruct": Entry("Submit", "submit", "Encode and decode the images of a bucket or folder."),
+    "interpolate": Entry("Submit", "interpolate", "Walk between images, or between random cars."),
     "status": Entry("Look", "look", "Show one job."),
     "watch": Entry("Look", "look", "Follow a job until it ends."),
     "list": Entry("Look", "look", "List the newest jobs."),

@@ -23,15 +23,15 @@ TINY = ModelConfig(
 )
 
 
-def write_tiny_checkpoint(path: Path, *, seed: int = 0) -> str:
-    """A checkpoint of a 32-pixel network with weights drawn from `seed`; its SHA-256."""
+def write_tiny_checkpoint(path: Path, *, seed: int = 0, prior: Prior | None = None) -> str:
+    """A checkpoint of a 32-pixel network with weights drawn from `seed`, and N(0, I) or another prior; its SHA-256."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = build_network(TINY).eval()
         # Untrained outputs are nearly grey; such weights make pictures that differ.
         assert isinstance(network, ResizeConvNetwork)
         nn.init.normal_(network.coarse_image.weight, std=0.3)
-    return save_network(path, network, Prior.standard(TINY.latent_dim), {"training": "none"})
+    return save_network(path, network, prior or Prior.standard(TINY.latent_dim), {"training": "none"})
 
 
 def use_batch_norms(network: nn.Module, generator: torch.Generator, *, variances: tuple[float, float]) -> None:

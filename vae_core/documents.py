@@ -67,6 +67,13 @@ def load_inputs(store: Store, job_id: str, plan: Plan, part: int) -> list[Input]
     return _load_lines(store, key, Input)
 
 
+def load_points(store: Store, job_id: str, plan: Plan) -> list[Input]:
+    """The images that an interpolation walks between, in the order of the points; none where all are generated."""
+    if plan.input_set is None:
+        return []
+    return _load_lines(store, JobKeys(job_id).points(plan.input_set), Input)
+
+
 def listed_parts(store: Store, prefix: str) -> list[int]:
     """Numbers of the parts that have a document below `prefix`, ascending."""
     parts = (part_of(found.key) for found in store.list(prefix))

@@ -31,7 +31,11 @@ class Inputs(NamedTuple):
 
 def open_inputs(spec: ReconstructSpec, settings: Settings) -> Inputs:
     """Opens the spec's source. Raises SourceNotAllowed unless this worker's settings permit it."""
-    source = parse_source(spec.source)
+    return open_source(parse_source(spec.source), settings)
+
+
+def open_source(source: Source, settings: Settings) -> Inputs:
+    """Opens a source, which may be one object alone. Raises SourceNotAllowed unless these settings permit it."""
     check_allowed(source, settings.allowed_sources)
     if not source.is_local:
         return Inputs(open_store(f"{S3}{source.bucket}"), source.path)

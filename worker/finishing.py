@@ -15,14 +15,16 @@ from vae_core.jobs.job import Document, End, Failure, Job, Plan
 from vae_core.jobs.layout import JobKeys
 from vae_core.jobs.parts import part_range
 from vae_core.jobs.records import ItemDone, ItemError, PartRecord, SideFile, manifest_line
-from vae_core.jobs.spec import ReconstructSpec
+from vae_core.jobs.spec import InterpolateSpec, ReconstructSpec, item_numbers
 from vae_core.settings import Settings
 from vae_core.storage.base import Store
 from worker.advancing import Advancer
+from worker.animation import animation, shown_frames
 from worker.ending import close_job, end_job
 from worker.grid import make_grid
 from worker.hints import Hints
 from worker.lease import Lease
+from worker.outputs import read_image
 from worker.page import make_page
 from worker.summary import make_summary
 
@@ -97,6 +99,7 @@ class Finisher:
             (keys.manifest, to_lines(manifest_line(item) for item in items), "application/x-ndjson"),
             (keys.summary, to_pretty_json(summary), "application/json"),
             (keys.grid, make_grid(self._store, job, plan, items), "image/png"),
+            *self._animations(job, items),
             (keys.page, make_page(job, plan, end, summary, records, errors), "text/html; charset=utf-8"),
         )
         written = []
@@ -107,6 +110,17 @@ class Finisher:
             written.append(Document(name=key.removeprefix(keys.root), sha256=sha256, size_bytes=len(data)))
         lease.check()
         end_job(self._store, self._hints, job.job_id, msgspec.structs.replace(end, documents=tuple(written)))
+
+    def _animations(self, job: Job, items: list[ItemDone]) -> Iterator[tuple[str, bytes, str]]:
+        """Key, content and type of each; none for a kind that has no frames, or when none could be made."""
+        if not isinstance(job.spec, InterpolateSpec) or not items:
+            return
+        keys, done = JobKeys(job.job_id), {item.index: item for item in items}
+        wanted = [done[position] for position in shown_frames(job.spec.walk.film) if position in done]
+        frames = {item.index: read_image(self._store, keys.root + item.key) for item in wanted}
+        film = [frames[item.index] for item in wanted]
+        yield keys.animation_webp, animation(film, "WEBP", job.spec.fps), "image/webp"
+        yield keys.animation_gif, animation(film, "GIF", job.spec.fps), "image/gif"
 
     def _dead_parts(self, job_id: str) -> dict[int, Failure]:
         keys = JobKeys(job_id)
@@ -120,7 +134,7 @@ class Finisher:
         for part, failure in dead.items():
             if self._store.stat(JobKeys(job.job_id).part(part)) is not None:
                 continue  # committed after all
-            indices = part_range(plan, part)
+            indices = item_numbers(job.spec, part_range(plan, part))
             sources: list[str | None] = [None] * len(indices)
             if isinstance(job.spec, ReconstructSpec):
                 sources = [found.key for found in load_inputs(self._store, job.job_id, plan, part)]
@@ -132,7 +146,7 @@ class Finisher:
         keys = JobKeys(job_id)
         found = {
             one.key.removeprefix(keys.root): one
-            for folder in (keys.images, keys.sheets)
+            for folder in (keys.images, keys.sheets, keys.latents)
             for one in self._store.list(folder)
         }
         damaged: list[int] = []

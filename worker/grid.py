@@ -2,44 +2,48 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
-
-import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
 
 from vae_core.imaging.sheets import Tile, contact_sheet
 from vae_core.jobs.job import Job, Plan
 from vae_core.jobs.layout import JobKeys, fitted_input_name
 from vae_core.jobs.parts import GRID_ITEMS, GRID_PAIRS, grid_indices
 from vae_core.jobs.records import ItemDone
-from vae_core.jobs.spec import SampleSpec
+from vae_core.jobs.spec import InterpolateSpec, ReconstructSpec, SampleSpec, item_numbers
 from vae_core.storage.base import Store
+from worker.outputs import read_image
+from worker.walk_sheet import walk_sheet
 
 _SAMPLE_COLUMNS = 10
 _PAIR_COLUMNS = 5
 
 
 def make_grid(store: Store, job: Job, plan: Plan, items: Sequence[ItemDone]) -> bytes:
-    """A PNG of up to 100 samples, or of up to 50 inputs each beside its reconstruction; made of outputs alone."""
-    root = JobKeys(job.job_id).root
-    if isinstance(job.spec, SampleSpec):
-        shown = _on_sheet(plan, items, GRID_ITEMS)
-        tiles = [Tile((_read(store, root + item.key),), str(item.index)) for item in shown]
-        title = f"{_count(plan.items, len(shown))} samples, seed {job.spec.seed}"
-        return contact_sheet(tiles, title=title, columns=_SAMPLE_COLUMNS)
-    shown = _on_sheet(plan, items, GRID_PAIRS)
-    tiles = []
-    for item in shown:
-        fitted = _read(store, root + fitted_input_name(item.index))
-        tiles.append(Tile((fitted, _read(store, root + item.key)), _pair_label(item)))
-    title = f"{_count(plan.items, len(shown))} inputs, each beside its reconstruction"
-    return contact_sheet(tiles, title=title, columns=_PAIR_COLUMNS)
+    """A PNG of up to 100 samples, of up to 50 inputs each beside its reconstruction, or of an interpolation's rows.
+
+    Made of outputs alone.
+    """
+    root, spec = JobKeys(job.job_id).root, job.spec
+    match spec:
+        case SampleSpec():
+            shown = _on_sheet(job, plan, items, GRID_ITEMS)
+            tiles = [Tile((read_image(store, root + item.key),), str(item.index)) for item in shown]
+            title = f"{_count(plan.items, len(shown))} samples, seed {spec.seed}"
+            return contact_sheet(tiles, title=title, columns=_SAMPLE_COLUMNS)
+        case ReconstructSpec():
+            shown = _on_sheet(job, plan, items, GRID_PAIRS)
+            tiles = []
+            for item in shown:
+                fitted = read_image(store, root + fitted_input_name(item.index))
+                tiles.append(Tile((fitted, read_image(store, root + item.key)), _pair_label(item)))
+            title = f"{_count(plan.items, len(shown))} inputs, each beside its reconstruction"
+            return contact_sheet(tiles, title=title, columns=_PAIR_COLUMNS)
+        case InterpolateSpec():
+            return walk_sheet(store, root, spec, items)
 
 
-def _on_sheet(plan: Plan, items: Sequence[ItemDone], most: int) -> list[ItemDone]:
-    wanted = frozenset(grid_indices(plan.items, most))
+def _on_sheet(job: Job, plan: Plan, items: Sequence[ItemDone], most: int) -> list[ItemDone]:
+    wanted = frozenset(item_numbers(job.spec, grid_indices(plan.items, most)))
     return [item for item in items if item.index in wanted]
 
 
@@ -50,8 +54,3 @@ def _count(planned: int, shown: int) -> str:
 def _pair_label(item: ItemDone) -> str:
     name = (item.source or "").rpartition("/")[2]
     return f"{name}  {item.psnr:.1f} dB" if item.psnr is not None else name
-
-
-def _read(store: Store, key: str) -> NDArray[np.uint8]:
-    with Image.open(io.BytesIO(store.read(key).data)) as image:
-        return np.array(image.convert("RGB"), dtype=np.uint8)

@@ -17,21 +17,26 @@ from vae_core.jobs.records import ItemError
 class Picture:
     """An image that the model made, to be written.
 
-    name: relative to the job's folder. pixels, fitted: uint8 RGB (H, W, 3). fitted: the input as the model saw it.
+    name: relative to the job's folder. pixels, fitted, noisy: uint8 RGB (H, W, 3). fitted: the input, made square.
+    noisy: the same with noise on it, where the model saw that. latent: what was decoded, float32 (Z,). outlier: see
+    `ItemDone`.
     """
 
     index: int
     name: str
     pixels: NDArray[np.uint8]
+    latent: NDArray[np.float32]
     fitted: NDArray[np.uint8] | None = None
+    noisy: NDArray[np.uint8] | None = None
     source: Input | None = None
+    outlier: float | None = None
 
 
 class Kind(Protocol):
     """One part's work, in the stages of the pipeline. `fetch` runs on many threads at once."""
 
-    def fetch(self, index: int) -> Any | ItemError:
-        """What the model needs for the item, or why it cannot be had. Raises the store's errors."""
+    def fetch(self, position: int) -> Any | ItemError:
+        """What the model needs for the item at `position` of the plan, or why it cannot be had. Raises store errors."""
 
     def model(self, fetched: Sequence[Any]) -> list[Picture]:
         """The pictures of up to a batch of fetched items, in their order."""

@@ -13,7 +13,7 @@ from vae_core.jobs.codec import to_json
 from vae_core.jobs.job import End, Job, Plan
 from vae_core.jobs.layout import sheet_name
 from vae_core.jobs.records import ItemError, PartRecord
-from vae_core.jobs.spec import SampleSpec, kind_of, spec_fields
+from vae_core.jobs.spec import ReconstructSpec, kind_of, spec_fields
 
 SHOWN_ITEMS = 10_000
 SHOWN_ERRORS = 1_000
@@ -61,7 +61,7 @@ def _quality(summary: dict[str, Any]) -> list[tuple[str, str]]:
 
 def _data(job: Job, end: End, records: Sequence[PartRecord], errors: Sequence[ItemError]) -> dict[str, Any]:
     """What the page's script draws: sheets with their items in the order of the tiles."""
-    tiles_each = 1 if isinstance(job.spec, SampleSpec) else 2
+    tiles_each = 2 if isinstance(job.spec, ReconstructSpec) else 1
     sheets = []
     room = SHOWN_ITEMS
     for record in sorted(records, key=lambda record: record.part):

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from vae_core.documents import load_inputs, load_job, load_plan
+from vae_core.documents import load_inputs, load_job, load_plan, load_points
 from vae_core.errors import (
     BadCheckpoint,
     InvalidValue,
@@ -24,16 +24,19 @@ from vae_core.jobs.codec import to_json, to_pretty_json
 from vae_core.jobs.job import Failure, Job, Plan
 from vae_core.jobs.layout import JobKeys
 from vae_core.jobs.records import PartRecord
-from vae_core.jobs.spec import SampleSpec
+from vae_core.jobs.spec import InterpolateSpec, ReconstructSpec, SampleSpec
 from vae_core.settings import Settings
 from vae_core.storage.base import Store
 from worker.advancing import Advancer
 from worker.engines import Engines
+from worker.fetching import Limits
 from worker.guard import CancelWatch, JobCancelled, PartGuard, WorkerStopping
 from worker.hints import Hints
+from worker.interpolating import Interpolating
 from worker.kinds import Kind
 from worker.lease import Lease
-from worker.reconstructing import Limits, Reconstructing
+from worker.pointing import open_points
+from worker.reconstructing import Reconstructing
 from worker.runner import Assignment, PartRunner
 from worker.sampling import Sampling
 from worker.sender import Sender
@@ -181,17 +184,18 @@ class PartHandler:
             raise BadCheckpoint(str(error)) from error
 
     def _kind(self, job: Job, plan: Plan, part: int) -> Kind:
-        engine = self._engine(plan)
-        if isinstance(job.spec, SampleSpec):
-            return Sampling(job.spec, engine)
-        return Reconstructing(
-            job.spec,
-            engine,
-            open_inputs(job.spec, self._settings).store,
-            load_inputs(self._store, job.job_id, plan, part),
-            part * plan.part_size,
-            Limits(self._settings.max_input_bytes, self._settings.max_input_pixels),
-        )
+        engine, spec = self._engine(plan), job.spec
+        limits = Limits(self._settings.max_input_bytes, self._settings.max_input_pixels)
+        match spec:
+            case SampleSpec():
+                return Sampling(spec, engine)
+            case InterpolateSpec():
+                points = load_points(self._store, job.job_id, plan)
+                return Interpolating(spec, engine, open_points(spec, points, self._settings), limits)
+            case ReconstructSpec():
+                source = open_inputs(spec, self._settings).store
+                inputs = load_inputs(self._store, job.job_id, plan, part)
+                return Reconstructing(spec, engine, source, inputs, part * plan.part_size, limits)
 
     def _settle_if_worn_out(self, job_id: str, part: int) -> bool:
         """Gives the part up once `max_attempts` attempts at it have died."""

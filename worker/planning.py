@@ -11,6 +11,7 @@ from vae_core.documents import load_job, load_plan
 from vae_core.errors import (
     BadCheckpoint,
     InvalidValue,
+    ObjectMissing,
     PermanentError,
     SourceNotAllowed,
     StoreError,
@@ -21,7 +22,7 @@ from vae_core.jobs.codec import to_lines, to_pretty_json
 from vae_core.jobs.job import Failure, Input, Job, Plan
 from vae_core.jobs.layout import JobKeys, checkpoint_key
 from vae_core.jobs.parts import part_count
-from vae_core.jobs.spec import MAX_ITEMS, ReconstructSpec, SampleSpec
+from vae_core.jobs.spec import MAX_ITEMS, InterpolateSpec, ReconstructSpec, known_items
 from vae_core.model.checkpoint import read_info
 from vae_core.settings import Settings
 from vae_core.storage.base import Store, StoredObject
@@ -29,6 +30,7 @@ from worker.advancing import Advancer
 from worker.ending import close_job, fail_job
 from worker.hints import Hints
 from worker.lease import Lease
+from worker.pointing import find_points
 
 log = logging.getLogger(__name__)
 
@@ -77,11 +79,12 @@ class Planner:
     def _make(self, job: Job, lease: Lease) -> None:
         checkpoint = self._pin_checkpoint(lease)
         part_size = job.spec.part_size or self._settings.part_size
-        if isinstance(job.spec, SampleSpec):
-            items, input_set = job.spec.n, None
-        else:
+        items, input_set = known_items(job.spec) or 0, None
+        if isinstance(job.spec, ReconstructSpec):
             input_set = lease.token
             items = self._freeze_inputs(job.job_id, job.spec, input_set, part_size, lease)
+        elif isinstance(job.spec, InterpolateSpec) and self._freeze_points(job.job_id, job.spec, lease):
+            input_set = lease.token
         plan = Plan(
             checkpoint_sha256=checkpoint,
             items=items,
@@ -126,9 +129,20 @@ class Planner:
             raise _Unplannable(Failure(code="empty_source", message=message))
         return items
 
+    def _freeze_points(self, job_id: str, spec: InterpolateSpec, lease: Lease) -> bool:
+        """Writes the list of the images among the points; whether there are any."""
+        try:
+            found = find_points(spec, self._settings)
+        except (StoreError, ObjectMissing, SourceNotAllowed, InvalidValue) as error:
+            raise _Unplannable(Failure(code=error.code, message=str(error))) from error
+        if found:
+            lease.check()
+            self._store.write(JobKeys(job_id).points(lease.token), to_lines(found))
+        return bool(found)
+
     def _listing(self, spec: ReconstructSpec) -> Iterator[StoredObject]:
         try:
-            yield from list_inputs(spec, self._settings, open_inputs(spec, self._settings))
+            yield from islice(list_inputs(spec, self._settings, open_inputs(spec, self._settings)), spec.limit)
         except (StoreError, SourceNotAllowed, InvalidValue) as error:
             raise _Unplannable(Failure(code=error.code, message=str(error))) from error
 

@@ -4,38 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vae_core.errors import BadImage, ObjectChanged, ObjectMissing, ObjectTooLarge, StoreError
-from vae_core.imaging.decoding import decode_fitted
 from vae_core.jobs.job import Input
 from vae_core.jobs.layout import reconstruction_name
 from vae_core.jobs.records import ItemError
 from vae_core.jobs.spec import ReconstructSpec
 from vae_core.storage.base import Store
+from worker.fetching import Limits, Wanted, fetch_fitted
 from worker.kinds import Picture
 
 if TYPE_CHECKING:
     from vae_core.model.engine import Engine
 
 
-class Limits(NamedTuple):
-    """What one input may be at most, before it is decoded."""
-
-    input_bytes: int
-    input_pixels: int
-
-
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """An input as the model sees it: uint8 RGB (S, S, 3)."""
+    """An input, made square, and with noise on it where that is asked for: uint8 RGB (S, S, 3)."""
 
     index: int
     source: Input
     pixels: NDArray[np.uint8]
+    noisy: NDArray[np.uint8] | None = None
+
+    @property
+    def seen(self) -> NDArray[np.uint8]:
+        """What the model is given."""
+        return self.pixels if self.noisy is None else self.noisy
 
 
 class Reconstructing:
@@ -60,28 +58,43 @@ class Reconstructing:
         self._first = first
         self._limits = limits
 
-    def fetch(self, index: int) -> Fetched | ItemError:
-        source = self._inputs[index - self._first]
-        try:
-            data = self._source.read(source.key, max_bytes=self._limits.input_bytes, if_tag=source.tag).data
-            pixels = decode_fitted(
-                data, size=self._engine.image_size, fit=self._spec.fit, max_pixels=self._limits.input_pixels
-            )
-        except BadImage as error:
-            return ItemError(index=index, source=source.key, code=error.reason, message=str(error))
-        except (ObjectMissing, ObjectTooLarge, ObjectChanged) as error:
-            return ItemError(index=index, source=source.key, code=error.code, message=str(error))
-        except StoreError as error:
-            self._source.check()  # raises where it is not this object alone that is refused
-            return ItemError(index=index, source=source.key, code=error.code, message=str(error))
-        return Fetched(index, source, pixels)
+    def fetch(self, position: int) -> Fetched | ItemError:
+        source = self._inputs[position - self._first]
+        pixels = fetch_fitted(
+            position,
+            Wanted(self._source, source.key, source.tag, source.key),
+            size=self._engine.image_size,
+            fit=self._spec.fit,
+            limits=self._limits,
+        )
+        if isinstance(pixels, ItemError):
+            return pixels
+        return Fetched(position, source, pixels, self._noisy(position, pixels))
 
     def model(self, fetched: Sequence[Fetched]) -> list[Picture]:
         if not fetched:
             return []
-        pixels = self._engine.reconstruct(np.stack([item.pixels for item in fetched]))  # (B, S, S, 3)
-        pairs = zip(fetched, pixels, strict=True)
-        return [Picture(item.index, self._name(item), image, item.pixels, item.source) for item, image in pairs]
+        latents = self._engine.encode(np.stack([item.seen for item in fetched]))  # (B, Z)
+        pixels = self._engine.decode(latents)  # (B, S, S, 3)
+        scale = self._engine.outlier_scale
+        return [
+            Picture(
+                index=item.index,
+                name=reconstruction_name(item.source.key, self._spec.format),
+                pixels=image,
+                latent=latent,
+                fitted=item.pixels,
+                noisy=item.noisy,
+                source=item.source,
+                outlier=scale.score(latent),
+            )
+            for item, image, latent in zip(fetched, pixels, latents, strict=True)
+        ]
 
-    def _name(self, item: Fetched) -> str:
-        return reconstruction_name(item.source.key, self._spec.format)
+    def _noisy(self, index: int, pixels: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
+        """The input with noise on it, or None where none is asked for."""
+        if self._spec.noise == 0.0:
+            return None
+        from vae_core.model.noise import noisy  # late, as all of the model is
+
+        return noisy(pixels, self._spec.noise, index)

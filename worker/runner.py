@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import socket
 import threading
@@ -19,9 +20,10 @@ from vae_core.imaging.encoding import CONTENT_TYPES, encode_image, encoder_name
 from vae_core.imaging.sheets import atlas, atlas_tile
 from vae_core.imaging.similarity import psnr, ssim
 from vae_core.jobs.job import Job, Plan
-from vae_core.jobs.layout import JobKeys, fitted_input_name, sheet_name
+from vae_core.jobs.layout import JobKeys, fitted_input_name, latents_name, sheet_name
 from vae_core.jobs.parts import GRID_PAIRS, grid_indices, part_range
 from vae_core.jobs.records import ItemDone, ItemError, PartRecord, SideFile
+from vae_core.jobs.spec import ReconstructSpec
 from vae_core.storage.base import Store
 from worker.guard import Guard
 from worker.kinds import Kind, Picture
@@ -61,15 +63,15 @@ class PartRunner:
         on_progress: told the number of finished items after each batch. Raises what the guard and the store raise.
         """
         work = _Work(self._store, assignment, guard)
-        indices = part_range(assignment.plan, assignment.part)
+        positions = part_range(assignment.plan, assignment.part)
         done: list[ItemDone] = []
         errors: list[ItemError] = []
         with work.seconds.measured("total"):
             for batch in run_batches(
-                indices,
+                positions,
                 batch_size=batch_size,
                 executor=self._executor,
-                fetch=lambda index: work.timed("fetch", lambda: kind.fetch(index)),
+                fetch=lambda position: work.timed("fetch", lambda: kind.fetch(position)),
                 model=lambda fetched: work.timed("model", lambda: kind.model(fetched)),
                 write=work.write,
                 between_batches=guard.between_batches,
@@ -78,6 +80,7 @@ class PartRunner:
                 done.extend(item for item in batch if isinstance(item, ItemDone))
                 on_progress(len(done) + len(errors))
             work.write_sheet()
+            work.write_latents()
         return PartRecord(
             part=assignment.part,
             items=tuple(done),
@@ -96,11 +99,13 @@ class _Work:
     def __init__(self, store: Store, assignment: Assignment, guard: Guard) -> None:
         self._store = store
         self._part = assignment.part
-        self._format = assignment.job.spec.format
+        self._spec = assignment.job.spec
         self._root = JobKeys(assignment.job.job_id).root
         self._guard = guard
-        self._on_grid = frozenset(grid_indices(assignment.plan.items, GRID_PAIRS))
+        self._pairs = isinstance(self._spec, ReconstructSpec)  # the atlas shows each input beside its output
+        self._on_grid = frozenset(grid_indices(assignment.plan.items, GRID_PAIRS)) if self._pairs else None
         self._tiles: dict[int, Sequence[NDArray[np.uint8]]] = {}
+        self._latents: dict[int, NDArray[np.float32]] = {}
         self.files: list[SideFile] = []
         self.seconds = StageSeconds()
 
@@ -111,13 +116,16 @@ class _Work:
     def write(self, picture: Picture) -> ItemDone:
         """Encodes, measures and writes one picture. Runs on many threads at once."""
         with self.seconds.measured("encode"):
-            data = encode_image(picture.pixels, self._format)
-            quality = self._quality(picture)
-        tag = self._put(picture.name, data, CONTENT_TYPES[self._format])
-        shown = [picture.pixels] if picture.fitted is None else [picture.fitted, picture.pixels]
-        self._tiles[picture.index] = [atlas_tile(pixels) for pixels in shown]
-        if picture.fitted is not None and picture.index in self._on_grid:
-            self._put_file(fitted_input_name(picture.index), encode_image(picture.fitted, "png"), "image/png")
+            data = encode_image(picture.pixels, self._spec.format, self._spec.quality)
+            quality = _quality(picture)
+        tag = self._put(picture.name, data, CONTENT_TYPES[self._spec.format])
+        seen = picture.fitted if picture.noisy is None else picture.noisy
+        tiles = [seen, picture.pixels] if seen is not None and self._pairs else [picture.pixels]
+        self._tiles[picture.index] = [atlas_tile(pixels) for pixels in tiles]
+        if seen is not None and (self._on_grid is None or picture.index in self._on_grid):
+            self._put_file(fitted_input_name(picture.index), encode_image(seen, "png"), "image/png")
+        if self._spec.save_latents:
+            self._latents[picture.index] = picture.latent
         return ItemDone(
             index=picture.index,
             key=picture.name,
@@ -125,8 +133,10 @@ class _Work:
             size_bytes=len(data),
             source=picture.source.key if picture.source else None,
             source_tag=picture.source.tag if picture.source else None,
-            psnr=quality[0],
-            ssim=quality[1],
+            psnr=quality.psnr,
+            ssim=quality.ssim,
+            noisy_psnr=quality.noisy_psnr,
+            outlier=picture.outlier,
             tag=tag,
         )
 
@@ -138,10 +148,13 @@ class _Work:
                 data = atlas(tiles)
             self._put_file(sheet_name(self._part), data, "image/webp")
 
-    def _quality(self, picture: Picture) -> tuple[float, float] | tuple[None, None]:
-        if picture.fitted is None:
-            return None, None
-        return psnr(picture.pixels, picture.fitted), ssim(picture.pixels, picture.fitted)
+    def write_latents(self) -> None:
+        """Writes the latents of the part's images in order, float32 (images, Z), where the spec asks for them."""
+        if self._latents:
+            rows = np.stack([self._latents[index] for index in sorted(self._latents)])
+            buffer = io.BytesIO()
+            np.save(buffer, rows, allow_pickle=False)
+            self._put_file(latents_name(self._part), buffer.getvalue(), "application/octet-stream")
 
     def _put_file(self, name: str, data: bytes, content_type: str) -> None:
         tag = self._put(name, data, content_type)
@@ -152,6 +165,23 @@ class _Work:
         self._guard.before_write()
         with self.seconds.measured("write"):
             return self._store.write(self._root + name, data, content_type=content_type)
+
+
+class _Quality(NamedTuple):
+    """As in ItemDone."""
+
+    psnr: float | None = None
+    ssim: float | None = None
+    noisy_psnr: float | None = None
+
+
+def _quality(picture: Picture) -> _Quality:
+    """How near the picture is to its input, if it has one."""
+    clean = picture.fitted
+    if clean is None:
+        return _Quality()
+    noisy_psnr = None if picture.noisy is None else psnr(picture.noisy, clean)
+    return _Quality(psnr(picture.pixels, clean), ssim(picture.pixels, clean), noisy_psnr)
 
 
 class StageSeconds:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from vae_core.jobs.layout import sample_name
 from vae_core.jobs.records import ItemError
-from vae_core.jobs.spec import SampleSpec
+from vae_core.jobs.spec import STANDARD_PRIOR, SampleSpec
 from worker.kinds import Picture
 
 if TYPE_CHECKING:
@@ -18,17 +18,21 @@ if TYPE_CHECKING:
 
 
 class Sampling:
-    """Item i is the decoded latent i of the seed; there is nothing to fetch."""
+    """Item k is the k-th image that the spec names: the decoded latent of (seed, its number). Nothing is fetched."""
 
     def __init__(self, spec: SampleSpec, engine: Engine) -> None:
         self._spec = spec
+        self._images = spec.images
         self._engine = engine
 
-    def fetch(self, index: int) -> int | ItemError:
-        return index
+    def fetch(self, position: int) -> int | ItemError:
+        return self._images[position]
 
     def model(self, fetched: Sequence[int]) -> list[Picture]:
-        latents = self._engine.sample_latents(self._spec.seed, fetched, self._spec.temperature)
+        spec = self._spec
+        latents = self._engine.sample_latents(
+            spec.seed, fetched, spec.temperature, standard=spec.prior == STANDARD_PRIOR
+        )
         pixels: NDArray[np.uint8] = self._engine.decode(latents)
-        names = (sample_name(index, self._spec.format) for index in fetched)
-        return [Picture(*item) for item in zip(fetched, names, pixels, strict=True)]
+        names = (sample_name(index, spec.format) for index in fetched)
+        return [Picture(*item) for item in zip(fetched, names, pixels, latents, strict=True)]

@@ -43,7 +43,7 @@ LOADS_TORCH = (
     "vae_core/export/",
     "vae_core/importing/",
 )
-LOADS_TORCH_LATE = {"worker/engines.py", "worker/probe.py"}
+LOADS_TORCH_LATE = {"worker/engines.py", "worker/interpolating.py", "worker/probe.py", "worker/reconstructing.py"}
 READS_HEADERS = ("vae_core.model.checkpoint", "vae_core.model.config")  # without torch, as is tested below
 READS_AWS = {"vae_core/storage/s3_client.py"}  # boto3's own variables
 NEEDS_TORCH = (

@@ -21,10 +21,14 @@ CONTENT_TYPES = {"png": "image/png", "jpeg": "image/jpeg", "webp": "image/webp"}
 _LIBRARIES = {"png": "zlib", "jpeg": "jpg", "webp": "webp"}
 
 
-def encode_image(pixels: NDArray[np.uint8], image_format: str) -> bytes:
-    """A file of the uint8 RGB image (H, W, 3). image_format: `png` (lossless), `jpeg` or `webp`."""
+def encode_image(pixels: NDArray[np.uint8], image_format: str, quality: int | None = None) -> bytes:
+    """A file of the uint8 RGB image (H, W, 3).
+
+    image_format: `png` (lossless), `jpeg` or `webp`. quality: of the last two, 1 to 100, instead of the usual one.
+    """
+    settings = _SAVE[image_format] if quality is None else {**_SAVE[image_format], "quality": quality}
     buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, **_SAVE[image_format])
+    Image.fromarray(pixels).save(buffer, **settings)
     return buffer.getvalue()
 
 

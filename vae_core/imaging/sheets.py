@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-_PAPER = (250, 250, 249)
+PAPER = (250, 250, 249)
 _INK = (28, 25, 23)
 _FAINT = (120, 113, 108)
 _MARGIN = 24
@@ -68,7 +68,7 @@ def contact_sheet(tiles: Sequence[Tile], *, title: str, columns: int) -> bytes:
     title_font = ImageFont.load_default(_TITLE_PX)
     sheet_w = max(columns * (cell_w + _GAP) - _GAP, math.ceil(title_font.getlength(title))) + 2 * _MARGIN
     top = _MARGIN + _TITLE_PX + 18
-    sheet = Image.new("RGB", (sheet_w, top + rows * (cell_h + _GAP) + _MARGIN - _GAP), _PAPER)
+    sheet = Image.new("RGB", (sheet_w, top + rows * (cell_h + _GAP) + _MARGIN - _GAP), PAPER)
     draw = ImageDraw.Draw(sheet)
     draw.text((_MARGIN, _MARGIN), title, font=title_font, fill=_INK)
     label_font = ImageFont.load_default(_LABEL_PX)

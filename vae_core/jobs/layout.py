@@ -37,15 +37,22 @@ class JobKeys:
         self.errors = f"{self.root}errors.jsonl"
         self.summary = f"{self.root}summary.json"
         self.grid = f"{self.root}grid.png"
+        self.animation_webp = f"{self.root}animation.webp"
+        self.animation_gif = f"{self.root}animation.gif"
         self.page = f"{self.root}index.html"
         self.images = f"{self.root}images/"
         self.sheets = f"{self.root}sheets/"
+        self.latents = f"{self.root}latents/"
         self.parts = f"{self.root}parts/"
         self.dead_parts = f"{self.root}dead/"
         self.all_attempts = f"{self.root}attempts/"
 
     def inputs(self, input_set: str, part: int) -> str:
         return f"{self.root}inputs/{input_set}/{part:05d}.jsonl"
+
+    def points(self, input_set: str) -> str:
+        """The images that an interpolation walks between: one list for all its parts."""
+        return self.inputs(input_set, 0)
 
     def part(self, part: int) -> str:
         return f"{self.parts}{part:05d}.json"
@@ -71,13 +78,18 @@ def sheet_name(part: int) -> str:
     return f"sheets/{part:05d}.webp"
 
 
+def latents_name(part: int) -> str:
+    """The latents of a part's images, relative to the job's folder."""
+    return f"latents/{part:05d}.npy"
+
+
 def fitted_input_name(index: int) -> str:
     """A fitted input that the contact sheet shows, relative to the job's folder."""
     return f"sheets/inputs/{index:08d}.png"
 
 
 def sample_name(index: int, image_format: str) -> str:
-    """Output of a sample job, relative to the job's folder."""
+    """Output of a sample or interpolate job, relative to the job's folder."""
     return f"images/{index:08d}.{EXTENSIONS[image_format]}"
 
 

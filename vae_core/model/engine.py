@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from torch import Tensor
 from vae_core.errors import BatchTooLarge, InvalidValue
 from vae_core.model.devices import EngineKind, default_batch_size, device_model, find_device
 from vae_core.model.network import Network
+from vae_core.model.outliers import OutlierScale
 from vae_core.model.prior import Prior
 from vae_core.model.weights import load_checkpoint
 
@@ -69,12 +71,21 @@ class Engine:
         with _out_of_memory_translated(size):
             return cls(folded.to(found), prior, info.sha256, found, size)
 
-    def sample_latents(self, seed: int, indices: Sequence[int], temperature: float = 1.0) -> np.ndarray:
+    def sample_latents(
+        self, seed: int, indices: Sequence[int], temperature: float = 1.0, *, standard: bool = False
+    ) -> np.ndarray:
         """The latent of each (seed, index) under the checkpoint's prior, float32 (B, Z), B of any size.
 
-        seed: 0 to 2**64 - 1. indices: 0 to 2**63 - 1. temperature: 0 to 4. Raises InvalidValue.
+        seed: 0 to 2**64 - 1. indices: 0 to 2**63 - 1. temperature: 0 to 4. standard: under N(0, I) instead. Raises
+        InvalidValue.
         """
-        return self._prior.sample(seed, indices, temperature)
+        prior = Prior.standard(self.latent_dim) if standard else self._prior
+        return prior.sample(seed, indices, temperature)
+
+    @cached_property
+    def outlier_scale(self) -> OutlierScale:
+        """Says how unlike the training images an image with some latent is; made when it is first asked for."""
+        return OutlierScale(self._prior)
 
     def decode(self, z: np.ndarray) -> np.ndarray:
         """The image of each latent: float32 (B, Z) -> uint8 (B, H, W, 3), 1 <= B <= batch_size.

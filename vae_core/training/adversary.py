@@ -82,25 +82,6 @@ class Adversary:
         self._optimizer.load_state_dict(state["optimizer"])
 
 
-class Pieces:
-    """The same squares of several sets of images: of each image one, at a place drawn evenly.
-
-    A judge that sees them costs as much less as they are smaller, and cannot learn where in an image a thing should be.
-    """
-
-    def __init__(self, count: int, size: int, side: int, generator: torch.Generator) -> None:
-        """count: of images in a set. size: of the images in pixels. side: of the squares, up to `size`."""
-        corners = torch.randint(size - side + 1, (count, 2), generator=generator, device=generator.device)
-        self._corners: list[list[int]] = corners.tolist()
-        self._side = side
-
-    def of(self, images: Tensor) -> Tensor:
-        """(B, C, S, S) to (B, C, side, side), through which gradients flow; B is at most `count`."""
-        side = self._side
-        cut = [image[:, y : y + side, x : x + side] for image, (y, x) in zip(images, self._corners, strict=False)]
-        return torch.stack(cut).contiguous(memory_format=torch.channels_last)
-
-
 def recombined(latents: Tensor, generator: torch.Generator) -> Tensor:
     """As many draws from the distribution that these latents, (B, Z), are of, as far as its covariance says.
 

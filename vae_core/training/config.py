@@ -30,8 +30,7 @@ class TrainingConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     start: SHA-256 of the checkpoint that the training goes on from; empty for a network of random weights.
     adversarial: how strongly a second network, which tells decoded images and draws from real ones, pulls at each of
         these when it is sure, as a share of the pull of all else; 0 leaves it out. adversarial_from: share of the run
-        before it begins. adversarial_px: side of the square piece of each image that it sees, at a place drawn anew
-        each time; 0 for whole images.
+        before it begins.
     augmentation: how images are changed each time they are shown.
     denoise: the network sees its images with Gaussian noise on them and is compared with the clean ones. The noise's
         deviation is drawn for each image from 0 to this, of values in [0, 1]; 0 for no noise.
@@ -60,7 +59,6 @@ class TrainingConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     structure: float = 0.0
     adversarial: float = 0.0
     adversarial_from: float = 0.8
-    adversarial_px: int = 0
     augmentation: Augmentation = Augmentation()
     denoise: float = 0.0
     prior: Literal["mixture", "standard"] = "mixture"
@@ -78,11 +76,6 @@ class TrainingConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             value = getattr(self, field)
             if not low <= value <= high:
                 raise InvalidValue(f"{field} {value} is out of range: {low} to {high}")
-        if self.adversarial_px % _LEAST_JUDGED_PX or self.adversarial_px > self.model.image_size:
-            raise InvalidValue(
-                f"adversarial_px {self.adversarial_px} is not allowed: a multiple of {_LEAST_JUDGED_PX} up to the "
-                f"image's {self.model.image_size}, or 0 for whole images"
-            )
         if not self.components or not all(1 <= count <= 256 for count in self.components):
             raise InvalidValue(f"components {self.components} are out of range: 1 to 256, at least one of them")
         if self.objective == "autoencoder" and self.model.architecture != "resize-conv":
@@ -118,14 +111,12 @@ _RANGES: tuple[tuple[str, float, float], ...] = (
     ("structure", 0.0, 100.0),
     ("adversarial", 0.0, 10.0),
     ("adversarial_from", 0.0, 1.0),
-    ("adversarial_px", 0, 512),
     ("denoise", 0.0, 1.0),
     ("validation_images", 1, 1_000_000),
     ("sheet_every", 1, 1_000_000_000),
     ("state_every_s", 0.0, 86_400.0),
     ("seed", 0, 2**63 - 1),
 )
-_LEAST_JUDGED_PX = 16  # of which the second network makes one score
 _WITHOUT_EFFECT = {"sheet_every": 1, "state_every_s": 0.0}
 
 

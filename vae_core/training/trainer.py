@@ -13,7 +13,7 @@ from vae_core.errors import InvalidValue, PermanentError
 from vae_core.model.build import build_network
 from vae_core.model.network import Network, Posterior
 from vae_core.model.resize_conv import MIN_LOG_VARIANCE, ResizeConvNetwork
-from vae_core.training.adversary import Adversary, Pieces, recombined
+from vae_core.training.adversary import Adversary, recombined
 from vae_core.training.augmentation import Batch, add_noise
 from vae_core.training.average import WeightAverage, resting_batch_norm
 from vae_core.training.config import TrainingConfig, same_training
@@ -26,7 +26,7 @@ from vae_core.training.precision import arithmetic_of
 
 _LR_WARMUP_SHARE = 0.02
 _FINAL_LR_SHARE = 0.01
-_LATENT_NOISE, _IMAGE_NOISE, _DRAWS, _PIECES = 0, 1, 2, 3
+_LATENT_NOISE, _IMAGE_NOISE, _DRAWS = 0, 1, 2
 
 
 class TrainingDiverged(PermanentError):
@@ -176,15 +176,11 @@ class Trainer:
         latents = posterior.mean[batch.strange :].detach()  # (b, Z)
         with resting_batch_norm(self.network):
             drawn = self.network.decode(recombined(latents, self._seeded(self.image_steps, _DRAWS)))  # (b, 3, H, W)
+        own = self._adversary.learn(real, torch.cat([decoded[batch.strange :], drawn]))
         (gradient,) = torch.autograd.grad(loss, decoded, retain_graph=True)
-        shown, gradient = decoded[batch.strange :], gradient[batch.strange :]
-        if side := self.config.adversarial_px:
-            pieces = Pieces(len(real), real.shape[-1], side, self._seeded(self.image_steps, _PIECES))
-            real, shown, drawn, gradient = (pieces.of(images) for images in (real, shown, drawn, gradient))
-        own = self._adversary.learn(real, torch.cat([shown, drawn]))
         # Where it can tell nothing apart its gradient means nothing: followed all the same, it is drawn as hatching.
-        size = self.config.adversarial * gradient.norm() * (1.0 - 0.5 * own).clamp(0.0, 1.0)
-        return self._adversary.pull(shown, size) + self._adversary.pull(drawn, size), own
+        size = self.config.adversarial * gradient[batch.strange :].norm() * (1.0 - 0.5 * own).clamp(0.0, 1.0)
+        return self._adversary.pull(decoded[batch.strange :], size) + self._adversary.pull(drawn, size), own
 
     def with_noise(self, images: Tensor, number: int) -> Tensor:
         """The images as the network sees them in training: noisy if the config says so. number: of this noise."""

@@ -71,8 +71,9 @@ def test_lines_come_back_equal_when_written_and_read(values: list[Input]) -> Non
 
 def test_bytes_are_these_when_written() -> None:
     assert to_json(JOB) == (
-        b'{"job_id":"20261123T132900-7f3a9c","spec":{"kind":"sample","format":"png","part_size":null,"n":5,"seed":7,'
-        b'"temperature":1.0},"submitted_at":"2026-11-23T13:29:00+00:00","submitted_by":"me@here",'
+        b'{"job_id":"20261123T132900-7f3a9c","spec":{"kind":"sample","format":"png","quality":null,'
+        b'"save_latents":false,"part_size":null,"n":5,"indices":null,"seed":7,"temperature":1.0,"prior":"mixture"},'
+        b'"submitted_at":"2026-11-23T13:29:00+00:00","submitted_by":"me@here",'
         b'"code_version":"0.1.0","version":1}'
     )
     assert to_pretty_json(Failure(code="x", message="é\n")) == (b'{\n  "code": "x",\n  "message": "\xc3\xa9\\n"\n}\n')

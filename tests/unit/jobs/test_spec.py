@@ -20,7 +20,9 @@ from vae_core.jobs.spec import (
     JobSpec,
     ReconstructSpec,
     SampleSpec,
+    item_numbers,
     kind_of,
+    known_items,
     same_request,
     spec_fields,
 )
@@ -87,7 +89,7 @@ def test_sample_is_accepted_when_field_is_at_its_bounds(field: str, good: list[A
     assert [getattr(sample(**{field: value}), field) for value in good] == good
 
 
-@pytest.mark.parametrize("value", [0, -3, MAX_ITEMS + 1, 99999999999, -(2**63), HUGE, MINUS_HUGE, 5.0, "5", None, True])
+@pytest.mark.parametrize("value", [0, -3, MAX_ITEMS + 1, 99999999999, -(2**63), HUGE, MINUS_HUGE, 5.0, "5", True])
 def test_error_names_flag_and_range_when_n_is_bad(value: Any) -> None:
     with pytest.raises(InvalidValue, match=r"^--n .+ is out of range: 1 to 10,000,000$") as caught:
         sample(n=value)
@@ -176,7 +178,14 @@ def test_error_is_one_short_line_when_value_is_long_or_has_control_characters() 
         ('{"kind":"sample","n":"5","seed":1}', r"\$\.n"),
         ('{"kind":"sample","n":5.5,"seed":1}', r"\$\.n"),
         ('{"kind":"sample","n":true,"seed":1}', r"\$\.n"),
-        ('{"kind":"sample","n":null,"seed":1}', r"\$\.n"),
+        ('{"kind":"sample","n":null,"seed":1}', "--n is missing"),
+        ('{"kind":"sample","n":5,"indices":"1","seed":1}', "--n and --indices both say"),
+        ('{"kind":"sample","indices":"1-","seed":1}', "--indices '1-' is not understood"),
+        ('{"kind":"sample","n":5,"seed":1,"prior":"flat"}', "--prior 'flat' is unknown: one of mixture, normal"),
+        ('{"kind":"sample","n":5,"seed":1,"quality":90}', "--quality 90 does not go with --format png"),
+        ('{"kind":"sample","n":5,"seed":1,"format":"webp","quality":0}', "--quality 0 is out of range: 1 to 100"),
+        ('{"kind":"reconstruct","source":"s3://bucket","limit":0}', "--limit 0 is out of range: 1 to 10,000,000"),
+        ('{"kind":"reconstruct","source":"s3://bucket","noise":1.5}', "--noise 1.5 is out of range: 0 to 1"),
         ('{"kind":"sample","n":0,"seed":1}', "--n 0 is out of range: 1 to 10,000,000"),
         ('{"kind":"sample","n":' + "9" * 30 + ',"seed":1}', "--n 9+ is out of range"),
         ('{"kind":"sample","n":' + "9" * 6000 + ',"seed":1}', r"\$\.n"),
@@ -239,11 +248,26 @@ def test_kind_and_fields_are_plain_when_asked_for() -> None:
     assert spec_fields(sample(temperature=0.5)) == {
         "kind": "sample",
         "format": "png",
+        "quality": None,
+        "save_latents": False,
         "part_size": None,
         "n": 5,
+        "indices": None,
         "seed": 1,
         "temperature": 0.5,
+        "prior": "mixture",
     }
+
+
+def test_items_are_known_when_the_spec_alone_says_them() -> None:
+    assert (known_items(sample(n=7)), known_items(reconstruct())) == (7, None)
+    assert known_items(sample(n=None, indices="0-4,9")) == 6
+
+
+def test_items_are_numbered_by_their_images_when_those_are_chosen() -> None:
+    assert item_numbers(sample(n=7), range(2, 4)) == [2, 3]
+    assert item_numbers(sample(n=None, indices="5,100-102"), range(4)) == [5, 100, 101, 102]
+    assert item_numbers(reconstruct(), [0, 3]) == [0, 3]
 
 
 def test_spec_cannot_be_changed_when_it_is_made() -> None:

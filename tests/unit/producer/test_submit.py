@@ -33,7 +33,12 @@ REFUSED = [
     (("--n", "5", "--job-id", ""), "--job-id '' is not allowed"),
     (("--n", "5", "--job-id", "latest"), "--job-id 'latest' is not allowed"),
     (("--n", "5", "--watch", "--dry-run"), "--watch and --dry-run exclude each other"),
-    ((), "Missing option '--n'"),
+    ((), "--n is missing: how many images, 1 to 10,000,000, or --indices, which ones"),
+    (("--n", "5", "--indices", "3"), "--n and --indices both say which images are made: give one of them"),
+    (("--indices", "5-1"), "--indices '5-1' is out of range: numbers and ranges such as 0-499,777, each from 0 to"),
+    (("--n", "5", "--prior", "flat"), "--prior 'flat' is unknown: one of mixture, normal"),
+    (("--n", "5", "--quality", "90"), "--quality 90 does not go with --format png, which loses nothing: use it with"),
+    (("--n", "5", "--format", "webp", "--quality", "101"), "--quality 101 is out of range: 1 to 100"),
     (("--n",), "Option '--n' requires an argument"),
     (("--n", "5", "ex\ntra"), "Got unexpected extra argument (ex tra)"),
 ]

@@ -8,9 +8,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from vae_core.errors import InvalidValue
 from vae_core.model.config import ModelConfig
-from vae_core.training.adversary import Adversary, PatchJudge, Pieces, recombined
+from vae_core.training.adversary import Adversary, PatchJudge, recombined
 from vae_core.training.augmentation import Batch
 from vae_core.training.average import resting_batch_norm
 from vae_core.training.config import TrainingConfig, changed
@@ -20,13 +19,6 @@ from vae_core.training.trainer import StepResult, Trainer
 _MODEL = ModelConfig(
     image_size=16, latent_dim=4, encoder_channels=(8, 8), decoder_channels=(8, 8, 4), residual_max_size=0
 )
-_WIDE = {
-    "image_size": 32,
-    "latent_dim": 4,
-    "encoder_channels": (8, 8),
-    "decoder_channels": (8, 8, 4),
-    "residual_max_size": 0,
-}
 _CONFIG = TrainingConfig(model=_MODEL, image_steps=96, batch_size=8, adversarial=1.0, adversarial_from=0.5)
 _CPU = torch.device("cpu")
 
@@ -133,29 +125,3 @@ def test_run_goes_on_when_its_state_is_of_a_training_without_the_second_network(
     trainer.restore(read_state(tmp_path / "state.pt")["trainer"], where="state.pt")
     assert [start for start, _ in trainer.stages] == [0, 48]
     assert _trained(trainer, 6, 7)[0].judge_loss > 0.0
-
-
-def test_pieces_are_the_same_squares_of_every_set() -> None:
-    pieces = Pieces(8, 32, 16, torch.Generator().manual_seed(3))
-    places = torch.arange(32 * 32, dtype=torch.float32).reshape(1, 1, 32, 32).expand(8, 3, 32, 32)
-    found = pieces.of(places)
-    assert found.shape == (8, 3, 16, 16)
-    assert torch.equal(pieces.of(places + 0.5), found + 0.5)
-    corners = found[:, 0, 0, 0]
-    assert torch.equal(found[:, 0, -1, -1] - corners, torch.full((8,), 15.0 * 32.0 + 15.0))
-    assert len(corners.unique()) > 1
-
-
-def test_whole_images_are_the_pieces_when_they_are_as_large() -> None:
-    assert torch.equal(Pieces(8, 16, 16, torch.Generator()).of(_noisy(1)), _noisy(1))
-
-
-def test_pull_is_within_the_pieces_when_only_those_are_judged() -> None:
-    config = changed(_CONFIG, model=ModelConfig(**_WIDE), adversarial_from=0.0, adversarial_px=16)
-    results = [Trainer(config, _CPU).step(Batch(_noisy(1, 32), _noisy(1, 32), 2)).judge_loss for _ in range(2)]
-    assert results[0] == results[1] > 0.0
-
-
-def test_config_is_refused_when_pieces_do_not_make_whole_scores() -> None:
-    with pytest.raises(InvalidValue, match="adversarial_px 24 is not allowed: a multiple of 16 up to the image's 32"):
-        changed(_CONFIG, model=ModelConfig(**_WIDE), adversarial_px=24)

@@ -1,0 +1,60 @@
+"""What every kind of job is submitted with, and submitting it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+import click
+
+from producer import exits
+from producer.params import OneOf, WholeNumber, json_option, refuse_together, watch_option
+from producer.request import SpecOf, check_checkpoint, make_job
+from producer.session import Session
+from vae_core.jobs.spec import FORMATS, MAX_PART_SIZE
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def submit_options(command: Command) -> Command:
+    """`--format` to `--part-size` arrive under these names; `--watch` to `--job-id` are passed on to `submit_job`."""
+    options = (
+        click.option(
+            "--format", "image_format", type=OneOf(FORMATS), default="png", show_default=True, help="Of the images."
+        ),
+        click.option("--quality", type=WholeNumber(1, 100), help="Of jpeg and webp. [default: 92 and 90]"),
+        click.option("--save-latents", is_flag=True, help="Leave the latents too, a .npy file a part."),
+        click.option("--part-size", type=WholeNumber(1, MAX_PART_SIZE), help="Items in a part; changes no image."),
+        watch_option,
+        json_option,
+        click.option("--dry-run", is_flag=True, help="Check and show what would be submitted; write nothing."),
+        click.option("--job-id", metavar="ID", help="Name the job; the same id and spec is the same job."),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def submit_job(
+    session: Session,
+    spec_of: SpecOf,
+    *,
+    seed_drawn: bool,
+    watch: bool,
+    as_json: bool,
+    dry_run: bool,
+    job_id: str | None,
+) -> int:
+    """Submits the job, or shows what it would be. Returns the exit code. What it refuses leaves nothing behind."""
+    refuse_together(watch=watch, dry_run=dry_run)
+    job = make_job(spec_of, job_id, datetime.now(UTC))
+    check_checkpoint(session.settings)
+    if dry_run:
+        from producer.preview import show_preview
+
+        show_preview(session.settings, job, id_drawn=job_id is None, seed_drawn=seed_drawn, as_json=as_json)
+        return exits.DONE
+    from producer.acceptance import accept
+
+    return accept(session, job, watch=watch, as_json=as_json)
