@@ -8,18 +8,19 @@ from typing import NamedTuple
 
 import msgspec
 
-from producer.accounting import Accounts, PlannedInputs
+from producer.accounting import Accounts
 from producer.downloads import in_order
 from producer.faults import Fault
 from producer.lines import checked_lines
 from producer.names import SortedNames
+from producer.planned import PlannedItems
 from producer.results import ResultsDamaged, Wanted, documents, read_verified
 from vae_core.documents import load_plan, load_record
 from vae_core.errors import BadDocument, StoreError
 from vae_core.jobs.checks import shown
 from vae_core.jobs.job import End, Job, Plan
-from vae_core.jobs.layout import JobKeys, fitted_input_name, part_of, sheet_name
-from vae_core.jobs.parts import GRID_PAIRS, grid_indices, part_count
+from vae_core.jobs.layout import JobKeys, part_of
+from vae_core.jobs.parts import part_count
 from vae_core.jobs.records import ItemDone, ItemError, PartRecord
 from vae_core.jobs.spec import MAX_ITEMS
 from vae_core.storage.base import Store
@@ -105,14 +106,14 @@ class Verifier:
         manifest = named.pop(self._name(self._keys.manifest), None)
         errors = named.pop(self._name(self._keys.errors), None)
         yield from map(Claim, named.values())
-        inputs = PlannedInputs(self._store, self._job, plan)
-        accounts = Accounts(self._job, plan, inputs)
+        planned = PlannedItems(self._store, self._job, plan)
+        accounts = Accounts(planned)
         yield from self._done_items(manifest, accounts)
         yield from self._failed_items(errors, accounts)
-        yield from self._items_not_done(accounts)
-        yield from inputs.faults
+        yield from self._items_not_done(accounts, planned)
+        yield from planned.faults
         yield from self._counts(plan)
-        yield from self._side_files(plan)
+        yield from self._side_files(plan, planned)
 
     def _plan(self) -> Plan | None:
         plan = load_plan(self._store, self._job.job_id)
@@ -148,14 +149,14 @@ class Verifier:
             self.verified.errors += 1
             yield from accounts.enter_failed(error)
 
-    def _items_not_done(self, accounts: Accounts) -> Iterator[Fault]:
-        for index, is_error in accounts.not_done():
+    def _items_not_done(self, accounts: Accounts, planned: PlannedItems) -> Iterator[Fault]:
+        for position, is_error in accounts.not_done():
             if self._end.state == "succeeded":
                 if not is_error:
-                    yield accounts.missing(index)
+                    yield accounts.missing(position)
                 continue
             self.verified.not_done += not is_error
-            self._may_lie.add(accounts.name_of(index))
+            self._may_lie.add(planned.name_of(position))
 
     def _counts(self, plan: Plan) -> Iterator[Fault]:
         """What `end.json` counts against what was found."""
@@ -170,9 +171,8 @@ class Verifier:
                 message = f"end.json counts {counted:,} {what}: {where} {there:,}"
                 yield Fault(code="wrong_count", key="end.json", message=message)
 
-    def _side_files(self, plan: Plan) -> Iterator[Claim | Fault]:
+    def _side_files(self, plan: Plan, planned: PlannedItems) -> Iterator[Claim | Fault]:
         """The files that the parts' records name; of a job that succeeded every part has one."""
-        on_grid = grid_indices(plan.items, GRID_PAIRS)
         recorded = bytearray(plan.parts)
         for found in self._store.list(self._keys.parts):
             part = part_of(found.key)
@@ -185,23 +185,21 @@ class Verifier:
                 yield Fault(code="unreadable", key=self._name(found.key), message=str(error))
                 continue
             if record is not None:
-                yield from self._files_of(record, {sheet_name(part), *map(fitted_input_name, on_grid)})
-        if self._end.state != "succeeded":
-            for index in on_grid:
-                self._may_lie.add(fitted_input_name(index))
+                yield from self._files_of(record, planned.side_names(part))
         for part, is_recorded in enumerate(recorded):
             if is_recorded:
                 continue
             if self._end.state == "succeeded":
                 name = self._name(self._keys.part(part))
                 yield Fault(code="missing", key=name, message=f"{name} is missing from the store")
-            else:
-                self._may_lie.add(sheet_name(part))
+                continue
+            for name in planned.side_names(part):
+                self._may_lie.add(name)
 
     def _files_of(self, record: PartRecord, allowed: set[str]) -> Iterator[Claim | Fault]:
         for file in record.files:
             if file.key not in allowed:
-                message = f"the record of part {record.part} names a file {shown(file.key)!r}, which no part has"
+                message = f"the record of part {record.part} names a file {shown(file.key)!r}, which is none of its own"
                 yield Fault(code="wrong_name", key=file.key, message=message)
                 continue
             self.verified.side_files += 1
@@ -210,7 +208,7 @@ class Verifier:
 
     def _strangers(self) -> Iterator[Fault]:
         """Files in the folders of results that no document names."""
-        for folder in sorted((self._keys.images, self._keys.sheets, f"{self._keys.root}shards/")):
+        for folder in sorted((self._keys.images, self._keys.latents, self._keys.sheets, f"{self._keys.root}shards/")):
             for found in self._store.list(folder):
                 name = self._name(found.key)
                 if self._names.holds(name):

@@ -197,7 +197,7 @@ def test_verify_is_refused_when_the_job_has_not_ended(vaejob: Vaejob, store: Sto
 @pytest.mark.parametrize("state", ["failed", "cancelled"])
 def test_leftovers_are_counted_when_the_job_did_not_succeed(state: str, vaejob: Vaejob, store: Store) -> None:
     work.whole_job(store, "cars", state=state, parts=2)
-    for name in ("images/00000008.png", "sheets/00002.webp", "sheets/inputs/00000009.png"):
+    for name in ("images/00000008.png", "sheets/00002.webp", "latents/00002.npy"):
         store.write(ROOT + name, b"left")
     outcome = vaejob("verify", "cars", "--json")
     assert outcome.code == 0
