@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Iterable
 
 from producer.faults import Fault
@@ -10,9 +9,10 @@ from vae_core.documents import load_inputs
 from vae_core.errors import BadDocument, ObjectMissing
 from vae_core.jobs.job import Job, Plan
 from vae_core.jobs.layout import fitted_input_name, latents_name, reconstruction_name, sample_name, sheet_name
-from vae_core.jobs.parts import GRID_PAIRS, grid_indices, part_range
+from vae_core.jobs.outputs import item_numbers, kept_inputs
+from vae_core.jobs.parts import part_range
 from vae_core.jobs.sources import Source
-from vae_core.jobs.spec import InterpolateSpec, ReconstructSpec, SampleSpec
+from vae_core.jobs.spec import InterpolateSpec, ReconstructSpec, known_items
 from vae_core.storage.base import Store
 
 
@@ -28,24 +28,23 @@ class PlannedItems:
         self._store = store
         self._job = job
         self._plan = plan
-        self._images = job.spec.images if isinstance(job.spec, SampleSpec) else None
+        self._numbers = item_numbers(job.spec, plan.items)
         self._walk = job.spec.walk if isinstance(job.spec, InterpolateSpec) else None
-        self._grid = grid_indices(plan.items, GRID_PAIRS)
+        self._kept_inputs = kept_inputs(job.spec, plan.items)
         self._part = -1
         self._keys: list[str] | None = None
         self._told: set[int] = set()
-        found = self._images or (self._walk.frames if self._walk else None)
-        if found is not None and len(found) != plan.items:
-            raise BadDocument(f"plan.json of {job.job_id} has {plan.items} items: its spec has {len(found)}")
+        expected = known_items(job.spec)
+        if expected not in {None, plan.items}:
+            raise BadDocument(f"plan.json of {job.job_id} has {plan.items} items: its spec has {expected}")
 
     def number_of(self, position: int) -> int:
-        """The item's `index` in manifest and error list: of a sample, the number of its image."""
-        return position if self._images is None else self._images[position]
+        """The item's `index` in manifest and error list."""
+        return self._numbers[position]
 
     def position_of(self, number: int) -> int | None:
         """Where in the plan the item of this `index` is, or None if it is not."""
-        position = number if self._images is None else bisect_left(self._images, number)
-        return position if 0 <= position < self.count and self.number_of(position) == number else None
+        return self._numbers.position_of(number)
 
     def is_known(self, position: int) -> bool:
         """Whether it can be said what the item's source is; False where the list of its part cannot be read."""
@@ -80,10 +79,7 @@ class PlannedItems:
 
     def fitted_names(self, positions: range) -> Iterable[str]:
         """The fitted inputs that these items may have beside their outputs."""
-        if self._images is not None:
-            return []
-        shown = positions if self._walk is not None else (place for place in self._grid if place in positions)
-        return map(fitted_input_name, shown)
+        return [fitted_input_name(position) for position in self._kept_inputs if position in positions]
 
     def _inputs_at(self, position: int) -> list[str] | None:
         part = position // self._plan.part_size

@@ -13,9 +13,10 @@ from vae_core.errors import ObjectMissing
 from vae_core.jobs.codec import from_json, to_lines, to_pretty_json
 from vae_core.jobs.job import Document, End, Failure, Job, Plan
 from vae_core.jobs.layout import JobKeys
+from vae_core.jobs.outputs import item_numbers
 from vae_core.jobs.parts import part_range
 from vae_core.jobs.records import ItemDone, ItemError, PartRecord, SideFile, manifest_line
-from vae_core.jobs.spec import InterpolateSpec, ReconstructSpec, item_numbers
+from vae_core.jobs.spec import InterpolateSpec, ReconstructSpec
 from vae_core.settings import Settings
 from vae_core.storage.base import Store
 from worker.advancing import Advancer
@@ -134,7 +135,8 @@ class Finisher:
         for part, failure in dead.items():
             if self._store.stat(JobKeys(job.job_id).part(part)) is not None:
                 continue  # committed after all
-            indices = item_numbers(job.spec, part_range(plan, part))
+            numbers = item_numbers(job.spec, plan.items)
+            indices = [numbers[position] for position in part_range(plan, part)]
             sources: list[str | None] = [None] * len(indices)
             if isinstance(job.spec, ReconstructSpec):
                 sources = [found.key for found in load_inputs(self._store, job.job_id, plan, part)]

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from vae_core.imaging.sheets import Tile, contact_sheet
 from vae_core.jobs.job import Job, Plan
 from vae_core.jobs.layout import JobKeys, fitted_input_name
+from vae_core.jobs.outputs import item_numbers
 from vae_core.jobs.parts import GRID_ITEMS, GRID_PAIRS, grid_indices
 from vae_core.jobs.records import ItemDone
-from vae_core.jobs.spec import InterpolateSpec, ReconstructSpec, SampleSpec, item_numbers
+from vae_core.jobs.spec import InterpolateSpec, ReconstructSpec, SampleSpec
 from vae_core.storage.base import Store
 from worker.outputs import read_image
 from worker.walk_sheet import walk_sheet
@@ -43,7 +44,8 @@ def make_grid(store: Store, job: Job, plan: Plan, items: Sequence[ItemDone]) -> 
 
 
 def _on_sheet(job: Job, plan: Plan, items: Sequence[ItemDone], most: int) -> list[ItemDone]:
-    wanted = frozenset(item_numbers(job.spec, grid_indices(plan.items, most)))
+    numbers = item_numbers(job.spec, plan.items)
+    wanted = {numbers[position] for position in grid_indices(plan.items, most)}
     return [item for item in items if item.index in wanted]
 
 

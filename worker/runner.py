@@ -21,7 +21,8 @@ from vae_core.imaging.sheets import atlas, atlas_tile
 from vae_core.imaging.similarity import psnr, ssim
 from vae_core.jobs.job import Job, Plan
 from vae_core.jobs.layout import JobKeys, fitted_input_name, latents_name, sheet_name
-from vae_core.jobs.parts import GRID_PAIRS, grid_indices, part_range
+from vae_core.jobs.outputs import kept_inputs
+from vae_core.jobs.parts import part_range
 from vae_core.jobs.records import ItemDone, ItemError, PartRecord, SideFile
 from vae_core.jobs.spec import ReconstructSpec
 from vae_core.storage.base import Store
@@ -103,7 +104,7 @@ class _Work:
         self._root = JobKeys(assignment.job.job_id).root
         self._guard = guard
         self._pairs = isinstance(self._spec, ReconstructSpec)  # the atlas shows each input beside its output
-        self._on_grid = frozenset(grid_indices(assignment.plan.items, GRID_PAIRS)) if self._pairs else None
+        self._kept_inputs = kept_inputs(self._spec, assignment.plan.items)
         self._tiles: dict[int, Sequence[NDArray[np.uint8]]] = {}
         self._latents: dict[int, NDArray[np.float32]] = {}
         self.files: list[SideFile] = []
@@ -122,7 +123,7 @@ class _Work:
         seen = picture.fitted if picture.noisy is None else picture.noisy
         tiles = [seen, picture.pixels] if seen is not None and self._pairs else [picture.pixels]
         self._tiles[picture.index] = [atlas_tile(pixels) for pixels in tiles]
-        if seen is not None and (self._on_grid is None or picture.index in self._on_grid):
+        if seen is not None and picture.index in self._kept_inputs:
             self._put_file(fitted_input_name(picture.index), encode_image(seen, "png"), "image/png")
         if self._spec.save_latents:
             self._latents[picture.index] = picture.latent

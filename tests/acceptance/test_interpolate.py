@@ -72,6 +72,8 @@ def test_walks_begin_and_end_at_their_points(make_fleet: MakeFleet, pictures: Pa
     bad = str(pictures / "truncated.png")
     fleet.vaejob("interpolate", ends[0], ends[1], bad, "--steps", "4", "--job-id", "bad", "--watch", expect=3)
     assert [line["index"] for line in fleet.manifest("bad")] == [0, 1, 2, 3]
+    for job_id in ("path", "loop", "bad"):
+        fleet.vaejob("verify", job_id)
     errors = fleet.lines("bad", "errors.jsonl")
     assert [(line["index"], line["code"], line["source"]) for line in errors] == [
         (position, "undecodable", f"file://{bad}") for position in (4, 5, 6)

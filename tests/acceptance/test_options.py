@@ -55,6 +55,7 @@ def test_samples_are_as_they_were_asked_for(make_fleet: MakeFleet, tmp_path: Pat
     engine = Engine.load(fleet.settings.checkpoint_path, device="cpu")
     assert np.array_equal(engine.decode(latents), [_pixels(fleet, "some", line["key"]) for line in lines])
 
+    fleet.vaejob("verify", "some")
     fleet.vaejob("sample", "--n", "4", "--seed", "7", "--prior", "normal", "--job-id", "plain", "--watch")
     assert not {line["sha256"] for line in fleet.manifest("plain")} & set(whole.values())
 
@@ -84,6 +85,7 @@ def test_reconstructions_are_as_they_were_asked_for(make_fleet: MakeFleet) -> No
     few = _reconstructed(fleet, "few", "--limit", "5")
     assert few == clean[:5]
 
+    fleet.vaejob("verify", "clean")
     noisy = _reconstructed(fleet, "noisy", "--noise", "0.1")
     assert all(19.0 < line["noisy_psnr"] < 24.0 for line in noisy)
     assert not {line["sha256"] for line in noisy} & {line["sha256"] for line in clean}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from itertools import accumulate
 
 from vae_core.errors import InvalidValue
@@ -21,12 +21,13 @@ class Indices:
     def __init__(self, ranges: tuple[tuple[int, int], ...]) -> None:
         """ranges: first and last number of each, in rising order, with a gap between any two."""
         self._ranges = ranges
+        self._lasts = [last for _, last in ranges]
         self._ends = list(accumulate(last - first + 1 for first, last in ranges))
 
     @classmethod
     def below(cls, count: int) -> Indices:
-        """0 to count - 1, count at least 1."""
-        return cls(((0, count - 1),))
+        """0 to count - 1."""
+        return cls(((0, count - 1),) if count else ())
 
     @classmethod
     def parse(cls, field: str, text: str) -> Indices:
@@ -36,13 +37,20 @@ class Indices:
         return cls(tuple(_merged([_bounds(field, part) for part in text.split(",")])))
 
     def __len__(self) -> int:
-        return self._ends[-1]
+        return self._ends[-1] if self._ends else 0
 
     def __getitem__(self, position: int) -> int:
         if not 0 <= position < len(self):
             raise IndexError(f"position {position} is out of range: 0 to {len(self) - 1}")
         place = bisect_right(self._ends, position)
         return self._ranges[place][1] - (self._ends[place] - 1 - position)
+
+    def position_of(self, number: int) -> int | None:
+        """Where the number stands, or None if it is not among them."""
+        place = bisect_left(self._lasts, number)
+        if place == len(self._ranges) or number < self._ranges[place][0]:
+            return None
+        return self._ends[place] - 1 - (self._ranges[place][1] - number)
 
     def __str__(self) -> str:
         return ",".join(str(first) if first == last else f"{first}-{last}" for first, last in self._ranges)

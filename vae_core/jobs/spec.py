@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from typing import Any, TypeAlias
 
 import msgspec
@@ -205,14 +204,6 @@ def known_items(spec: JobSpec) -> int | None:
     if isinstance(spec, InterpolateSpec):
         return len(spec.walk.frames)
     return len(spec.images) if isinstance(spec, SampleSpec) else None
-
-
-def item_numbers(spec: JobSpec, positions: Iterable[int]) -> list[int]:
-    """The `index` of the items at these positions of the plan: of a sample, the number of its image."""
-    if not isinstance(spec, SampleSpec):
-        return list(positions)
-    images = spec.images
-    return [images[position] for position in positions]
 
 
 def kind_of(spec: JobSpec) -> str:

@@ -22,6 +22,12 @@ def test_numbers_are_each_there_once_and_in_order(chosen: list[int]) -> None:
     assert [found[position] for position in range(len(found))] == sorted(set(chosen))
 
 
+@given(numbers, st.integers(-5, 310))
+def test_numbers_are_found_where_they_stand(chosen: list[int], number: int) -> None:
+    found, ordered = _parsed(",".join(map(str, chosen))), sorted(set(chosen))
+    assert found.position_of(number) == (ordered.index(number) if number in ordered else None)
+
+
 @given(numbers)
 def test_text_is_the_same_numbers_again(chosen: list[int]) -> None:
     found = _parsed(",".join(map(str, chosen)))

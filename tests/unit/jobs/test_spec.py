@@ -20,7 +20,6 @@ from vae_core.jobs.spec import (
     JobSpec,
     ReconstructSpec,
     SampleSpec,
-    item_numbers,
     kind_of,
     known_items,
     same_request,
@@ -262,12 +261,6 @@ def test_kind_and_fields_are_plain_when_asked_for() -> None:
 def test_items_are_known_when_the_spec_alone_says_them() -> None:
     assert (known_items(sample(n=7)), known_items(reconstruct())) == (7, None)
     assert known_items(sample(n=None, indices="0-4,9")) == 6
-
-
-def test_items_are_numbered_by_their_images_when_those_are_chosen() -> None:
-    assert item_numbers(sample(n=7), range(2, 4)) == [2, 3]
-    assert item_numbers(sample(n=None, indices="5,100-102"), range(4)) == [5, 100, 101, 102]
-    assert item_numbers(reconstruct(), [0, 3]) == [0, 3]
 
 
 def test_spec_cannot_be_changed_when_it_is_made() -> None:
