@@ -14,6 +14,7 @@ COMMANDS = {
     "list": Entry("Look", "look", "List the newest jobs."),
     "errors": Entry("Look", "look", "List the items of a job that could not be made."),
     "fetch": Entry("Look", "fetch", "Download the results of a job."),
+    "open": Entry("Look", "page", "Show the page of a job in the browser."),
     "cancel": Entry("Steer", "steer", "Stop a job."),
     "resume": Entry("Steer", "steer", "Start a failed or cancelled job again."),
     "workers": Entry("Set up", "fleet", "List the living workers and the queues."),

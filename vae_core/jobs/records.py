@@ -13,6 +13,7 @@ class ItemDone(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     key: of the output, relative to the job's folder, and so to the manifest.
     source, source_tag: the input's key and the tag of the version that was read.
     psnr: dB against the fitted input over all pixels and channels, peak 255, at most 100. ssim: in [-1, 1].
+    outlier: how unlike the training images, in standard deviations; higher is stranger.
     tag: the store's tag of the output when it was written.
     """
 
@@ -24,6 +25,7 @@ class ItemDone(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     source_tag: str | None = None
     psnr: float | None = None
     ssim: float | None = None
+    outlier: float | None = None
     tag: str = ""
 
 
