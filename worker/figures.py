@@ -122,4 +122,4 @@ def _time(seconds: float | None, images: int, parts: int) -> str:
         f"{images / seconds:,.0f} images a second" if images >= seconds else f"{seconds / max(1, images):,.1f} s each"
     )
     where = "" if parts == 1 else f", {parts:,} parts"
-    return _number("Work", f"{seconds:,.1f} s", note + where)
+    return _number("Worker time", f"{seconds:,.1f} s", note + where)

@@ -137,7 +137,9 @@ class Grid {
   }
 
   place(cell, position) {
-    const x = (position % this.columns) * (this.cellWidth + this.gap);
+    // The pixels that are left over go between the columns.
+    const slack = this.columns > 1 ? (this.list.clientWidth - this.cellWidth) / (this.columns - 1) : 0;
+    const x = Math.round((position % this.columns) * slack);
     const y = Math.floor(position / this.columns) * (this.cellHeight + this.gap);
     cell.line.style.transform = `translate(${x}px, ${y}px)`;
   }

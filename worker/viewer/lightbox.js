@@ -133,7 +133,10 @@ class Lightbox {
     const hints = [["←", "→", "turn"], ["Esc", "close"], ...(this.comparing ? [["Tab", "slider"]] : [])];
     for (const hint of hints) {
       const word = hint.pop();
-      line.append(...hint.map((key) => element("kbd", "", key)), element("span", "", word));
+      const group = element("span");
+      for (const key of hint) group.append(element("kbd", "", key), " ");
+      group.append(word);
+      line.append(group);
     }
   }
 
