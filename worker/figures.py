@@ -54,6 +54,18 @@ def numbers(plan: Plan, end: End, summary: dict[str, Any], records: Sequence[Par
     return "".join(shown)
 
 
+def parameters(job: Job) -> str:
+    """A `code` for each parameter, such as `seed 7`, for the line that unfolds to all facts."""
+    # What a kind of job has of its own comes before what all share.
+    fields = sorted(spec_fields(job.spec).items(), key=lambda field: field[0] == "format")
+    shown = (
+        f"{name.replace('_', ' ')} {_text(value)}"
+        for name, value in fields
+        if name not in {"kind", "part_size"} and value not in (None, "")
+    )
+    return "".join(f" <code>{html.escape(text)}</code>" for text in shown)
+
+
 def facts(job: Job, plan: Plan, summary: dict[str, Any]) -> str:
     """A `div` for each parameter, and for what the images were made with."""
     fields = ((_NAMES.get(name, name.replace("_", " ")), value) for name, value in spec_fields(job.spec).items())

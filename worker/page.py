@@ -17,7 +17,7 @@ from vae_core.jobs.job import End, Job, Plan
 from vae_core.jobs.layout import sheet_name
 from vae_core.jobs.records import ItemError, PartRecord
 from vae_core.jobs.spec import ReconstructSpec, kind_of
-from worker.figures import facts, headline, numbers, submitted
+from worker.figures import facts, headline, numbers, parameters, submitted
 
 SHOWN_ITEMS = 10_000
 SHOWN_ERRORS = 1_000
@@ -55,6 +55,7 @@ def make_page(
         submitted=html.escape(submitted(job)),
         failure=f'<p class="failure">{html.escape(end.failure.message)}</p>' if end.failure else "",
         numbers=numbers(plan, end, summary, records),
+        parameters=parameters(job),
         facts=facts(job, plan, summary),
         animation=_film(animation) if animation else "",
         data=to_json(_data(job, end, summary, records, errors)).decode().replace("<", "\\u003c"),

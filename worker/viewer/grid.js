@@ -2,7 +2,7 @@
 
 const GAP_PX = 8;
 const LABEL_PX = 24;
-const NEAR_PX = 700;
+const NEAR_PX = 450;
 const TILES = { pairs: [0, 1], inputs: [0], results: [DATA.tilesEach - 1] };
 
 class Grid {
@@ -62,6 +62,8 @@ class Grid {
     this.columns = Math.max(1, Math.round((width + gap) / (wanted + gap)));
     this.gap = gap;
     this.cellWidth = Math.floor((width - (this.columns - 1) * gap) / this.columns);
+    // The pixels that are left over go between the columns.
+    this.step = this.columns > 1 ? (width - this.cellWidth) / (this.columns - 1) : 0;
     const picture = Math.round(this.cellWidth / tiles);
     this.cellHeight = picture + (this.list.classList.contains("bare") ? 0 : LABEL_PX);
     const rows = Math.ceil(this.items.length / this.columns);
@@ -137,16 +139,14 @@ class Grid {
   }
 
   place(cell, position) {
-    // The pixels that are left over go between the columns.
-    const slack = this.columns > 1 ? (this.list.clientWidth - this.cellWidth) / (this.columns - 1) : 0;
-    const x = Math.round((position % this.columns) * slack);
+    const x = Math.round((position % this.columns) * this.step);
     const y = Math.floor(position / this.columns) * (this.cellHeight + this.gap);
     cell.line.style.transform = `translate(${x}px, ${y}px)`;
   }
 
   draw(cell) {
     if (this.sheets.draw(cell.canvas, cell.item, TILES[this.view])) return;
-    sized(cell.canvas, 1, 1);
+    emptied(cell.canvas);
     if (this.sheets.hasFailed(cell.item.sheet)) this.drawAlone(cell, cell.item);
   }
 

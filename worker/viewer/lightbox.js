@@ -78,7 +78,7 @@ class Lightbox {
   }
 
   async paint(canvas, item, tile) {
-    sized(canvas, 1, 1);
+    emptied(canvas);
     const drawn = element("canvas");
     try {
       await this.grid.sheets.drawWhole(drawn, item, tile);

@@ -12,6 +12,8 @@ class Sheets {
     this.entries = DATA.sheets.map(() => ({ state: "new", bitmap: null, px: 0 }));
     this.wanted = [];
     this.loading = 0;
+    this.scrolledAt = -Infinity;
+    addEventListener("scroll", () => { this.scrolledAt = performance.now(); }, { passive: true });
     // Where all tiles together would fill the memory, they are kept a little smaller; the lightbox has them whole.
     const bytes = DATA.sheets.reduce((sum, sheet) => sum + sheet.tiles, 0) * TILE_BYTES;
     this.scale = Math.min(1, Math.sqrt(BUDGET_BYTES / bytes));
@@ -35,6 +37,7 @@ class Sheets {
     const entry = this.entries[at];
     entry.state = "loading";
     this.loading += 1;
+    if (FROM_FOLDER) await this.rest();
     try {
       const whole = await this.decoded(at);
       entry.px = Math.max(1, Math.round(this.tilePx(at, whole) * this.scale));
@@ -44,9 +47,15 @@ class Sheets {
       entry.state = "failed"; // missing, or too large to decode: its images are fetched one by one
     }
     this.onReady(at);
-    if (FROM_FOLDER) await new Promise((done) => setTimeout(done)); // decoding held the page up: let it draw
     this.loading -= 1;
     this.loadNext();
+  }
+
+  /** A moment without scrolling, as decoding holds the page up; after half a second there has been none. */
+  async rest() {
+    const began = performance.now();
+    do await new Promise((done) => setTimeout(done, 20));
+    while (performance.now() - this.scrolledAt < 100 && performance.now() - began < 500);
   }
 
   /** The whole sheet as a bitmap. From a server it is decoded beside the page; from a folder that takes the page's time. */
@@ -105,9 +114,12 @@ class Sheets {
   }
 }
 
-/** The canvas's context, the canvas being of this size and empty. */
+/** The canvas's context, the canvas being of this size; what it showed is kept where it had that size before. */
 function sized(canvas, width, height) {
-  canvas.width = width;
-  canvas.height = height;
+  if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
   return canvas.getContext("2d");
+}
+
+function emptied(canvas) {
+  canvas.getContext("2d").clearRect(0, 0, canvas.width, canvas.height);
 }
