@@ -76,6 +76,14 @@ class Tab:
         found: float | None = self.page.evaluate("name => performance.getEntriesByName(name)[0]?.startTime", name)
         return found
 
+    def processor_ms(self) -> float:
+        """Processor time that the page's process has taken so far, decoding and drawing included."""
+        session = self.page.context.new_cdp_session(self.page)
+        session.send("Performance.enable")
+        metrics = {metric["name"]: metric["value"] for metric in session.send("Performance.getMetrics")["metrics"]}
+        session.detach()
+        return float(metrics["ProcessTime"]) * 1000
+
     def wait(self, what: str, condition: Callable[[], Any]) -> Any:
         """The first true value of `condition`. The page's own policy forbids Playwright's way, which needs `eval`."""
         deadline = time.monotonic() + PATIENCE_S

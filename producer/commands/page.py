@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import click
 
 from producer import exits
@@ -39,17 +41,14 @@ def open_command(session: Session, job: str, port: int | None, no_browser: bool,
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise InvalidValue(f"--port {port or 'any'} cannot be had: {reason}; give another, or none") from error
-    with server:
+    with server, suppress(KeyboardInterrupt):  # which is how it is ended
         if as_json:
             emit_json({"job_id": job_id, "url": server.url})
         else:
             say(server.url)
         if not no_browser:
             _start_browser(server.url)
-        try:
-            server.serve_forever()
-        except KeyboardInterrupt:  # how it is ended
-            return exits.DONE
+        server.serve_forever()
     return exits.DONE
 
 

@@ -1,7 +1,9 @@
 // The atlases: fetched when a tile of theirs comes into view, decoded once, and kept as bitmaps.
 
 const FROM_FOLDER = location.protocol === "file:"; // where a page may show files, but not read them
-const AT_ONCE = FROM_FOLDER ? 1 : 2;
+const AT_ONCE = 6;
+const TILES_AT_ONCE = FROM_FOLDER ? 600 : 1200; // unless one sheet alone has more
+const MOST_TILES = 6000; // 400 MB while it is decoded; an even larger sheet is not tried
 const TILE_BYTES = 128 * 128 * 4;
 const BUDGET_BYTES = (matchMedia("(pointer: coarse)").matches ? 160 : 640) * 2 ** 20;
 
@@ -11,7 +13,8 @@ class Sheets {
     this.onReady = onReady;
     this.entries = DATA.sheets.map(() => ({ state: "new", bitmap: null, px: 0 }));
     this.wanted = [];
-    this.loading = 0;
+    this.loading = 0; // sheets
+    this.loadingTiles = 0;
     this.scrolledAt = -Infinity;
     addEventListener("scroll", () => { this.scrolledAt = performance.now(); }, { passive: true });
     // Where all tiles together would fill the memory, they are kept a little smaller; the lightbox has them whole.
@@ -28,7 +31,7 @@ class Sheets {
   loadNext() {
     while (this.loading < AT_ONCE) {
       const next = this.wanted.find((at) => this.entries[at].state === "new");
-      if (next === undefined) return;
+      if (next === undefined || (this.loading && this.loadingTiles + DATA.sheets[next].tiles > TILES_AT_ONCE)) return;
       this.load(next);
     }
   }
@@ -37,6 +40,7 @@ class Sheets {
     const entry = this.entries[at];
     entry.state = "loading";
     this.loading += 1;
+    this.loadingTiles += DATA.sheets[at].tiles;
     if (FROM_FOLDER) await this.rest();
     try {
       const whole = await this.decoded(at);
@@ -48,6 +52,7 @@ class Sheets {
     }
     this.onReady(at);
     this.loading -= 1;
+    this.loadingTiles -= DATA.sheets[at].tiles;
     this.loadNext();
   }
 
@@ -60,8 +65,8 @@ class Sheets {
 
   /** The whole sheet as a bitmap. From a server it is decoded beside the page; from a folder that takes the page's time. */
   async decoded(at) {
-    const { file } = DATA.sheets[at];
-    if (file === null) throw new Error("this part has no sheet");
+    const { file, tiles } = DATA.sheets[at];
+    if (file === null || tiles > MOST_TILES) throw new Error("this part has no sheet that can be shown");
     if (!FROM_FOLDER) {
       const answer = await fetch(file);
       if (!answer.ok) throw new Error(`${file}: ${answer.status}`);
