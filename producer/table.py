@@ -16,6 +16,7 @@ COMMANDS = {
     "errors": Entry("Look", "look", "List the items of a job that could not be made."),
     "fetch": Entry("Look", "fetch", "Download the results of a job."),
     "verify": Entry("Look", "verify", "Prove that the results of a job are complete and unchanged."),
+    "open": Entry("Look", "page", "Show the page of a job in the browser."),
     "cancel": Entry("Steer", "steer", "Stop a job."),
     "resume": Entry("Steer", "steer", "Start a failed or cancelled job again."),
     "rm": Entry("Steer", "rm", "Remove jobs with all their results."),

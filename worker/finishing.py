@@ -95,13 +95,15 @@ class Finisher:
             failure=None if cancelled else failure,
         )
         summary = make_summary(job, plan, end, records, errors)
+        films = list(self._animations(job, items))
+        page = make_page(job, plan, end, summary, records, errors, animation=_first_name(films, keys))
         documents = (
             (keys.errors, to_lines(errors), "application/x-ndjson"),
             (keys.manifest, to_lines(manifest_line(item) for item in items), "application/x-ndjson"),
             (keys.summary, to_pretty_json(summary), "application/json"),
             (keys.grid, make_grid(self._store, job, plan, items), "image/png"),
-            *self._animations(job, items),
-            (keys.page, make_page(job, plan, end, summary, records, errors), "text/html; charset=utf-8"),
+            *films,
+            (keys.page, page, "text/html; charset=utf-8"),
         )
         written = []
         for key, data, content_type in documents:
@@ -172,6 +174,11 @@ class Finisher:
             return hashlib.sha256(self._store.read(key).data).hexdigest() == output.sha256
         except ObjectMissing:
             return False
+
+
+def _first_name(films: list[tuple[str, bytes, str]], keys: JobKeys) -> str | None:
+    """What the page shows of the animations, relative to the job's folder: the WebP."""
+    return films[0][0].removeprefix(keys.root) if films else None
 
 
 def _failure(job: Job, plan: Plan, records: list[PartRecord], dead: dict[int, Failure]) -> Failure | None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import html
+from base64 import b64encode
 from collections.abc import Sequence
 from importlib.resources import files
+from pathlib import PurePosixPath
 from string import Template
 from typing import Any
 
@@ -13,10 +16,13 @@ from vae_core.jobs.codec import to_json
 from vae_core.jobs.job import End, Job, Plan
 from vae_core.jobs.layout import sheet_name
 from vae_core.jobs.records import ItemError, PartRecord
-from vae_core.jobs.spec import ReconstructSpec, kind_of, spec_fields
+from vae_core.jobs.spec import ReconstructSpec, kind_of
+from worker.figures import facts, headline, numbers, parameters, submitted
 
 SHOWN_ITEMS = 10_000
 SHOWN_ERRORS = 1_000
+_SCRIPTS = ("items.js", "sheets.js", "grid.js", "lightbox.js", "page.js")
+_DECIMALS = 4
 
 
 def make_page(
@@ -26,62 +32,113 @@ def make_page(
     summary: dict[str, Any],
     records: Sequence[PartRecord],
     errors: Sequence[ItemError],
+    animation: str | None = None,
 ) -> bytes:
     """HTML that needs nothing but the job's own folder, opened from the bucket or by double click.
 
-    Whatever came from a caller or a key is escaped: here for HTML, and in the data block against ending it early.
+    Whatever came from a caller or a key is escaped: here for HTML, and in the data block against ending it early. The
+    page's own policy lets no other script run, and nothing be loaded but from where the page itself lies.
+
+    animation: name of a WebP in the job's folder, beside which lies a GIF of the same name; or None.
     """
-    template = Template(files("worker").joinpath("page.html").read_text(encoding="utf-8"))
-    facts = [
-        ("State", end.state + (f": {end.failure.message}" if end.failure else "")),
-        ("Images", f"{end.done:,} of {plan.items:,}"),
-        ("Listed errors", f"{end.errors:,}"),
-        *_quality(summary),
-        *((name.replace("_", " "), str(value)) for name, value in spec_fields(job.spec).items() if value is not None),
-        ("Checkpoint", plan.checkpoint_sha256[:16]),
-        ("Made by", "; ".join(summary["kinds"])),
-    ]
-    text = template.substitute(
-        title=html.escape(f"{kind_of(job.spec)} {job.job_id}"),
+    style = _file("page.css")
+    # In one function, so that the names of the pieces are no global ones.
+    script = '"use strict";\n{\n' + "\n".join(map(_file, _SCRIPTS)) + "}\n"
+    text = Template(_file("page.html")).substitute(
+        policy=_policy(script, style),
+        title=html.escape(f"{headline(job, end)} · {job.job_id}"),
+        style=style,
         kind=html.escape(kind_of(job.spec)),
-        job_id=html.escape(job.job_id),
+        headline=html.escape(headline(job, end)),
         state=html.escape(end.state),
-        facts="".join(f"<div><dt>{html.escape(name)}</dt><dd>{html.escape(value)}</dd></div>" for name, value in facts),
-        data=to_json(_data(job, end, records, errors)).decode().replace("<", "\\u003c"),
+        job_id=html.escape(job.job_id),
+        submitted=html.escape(submitted(job)),
+        failure=f'<p class="failure">{html.escape(end.failure.message)}</p>' if end.failure else "",
+        numbers=numbers(plan, end, summary, records),
+        parameters=parameters(job),
+        facts=facts(job, plan, summary),
+        animation=_film(animation) if animation else "",
+        data=to_json(_data(job, end, summary, records, errors)).decode().replace("<", "\\u003c"),
+        script=script,
     )
     return text.encode()
 
 
-def _quality(summary: dict[str, Any]) -> list[tuple[str, str]]:
-    psnr, ssim = summary["psnr_db"], summary["ssim"]
-    if psnr is None or ssim is None:
-        return []
-    return [("PSNR, mean", f"{psnr['mean']:.2f} dB"), ("SSIM, mean", f"{ssim['mean']:.3f}")]
+def _file(name: str) -> str:
+    return files("worker").joinpath("viewer", name).read_text(encoding="utf-8")
 
 
-def _data(job: Job, end: End, records: Sequence[PartRecord], errors: Sequence[ItemError]) -> dict[str, Any]:
-    """What the page's script draws: sheets with their items in the order of the tiles."""
+def _policy(script: str, style: str) -> str:
+    """The Content-Security-Policy. From a folder, `file:` stands for what `'self'` is on a server."""
+    script_hash, style_hash = (
+        f"'sha256-{b64encode(hashlib.sha256(text.encode()).digest()).decode()}'" for text in (script, style)
+    )
+    rules = (
+        "default-src 'none'",
+        "img-src 'self' file: data:",
+        "connect-src 'self'",
+        f"style-src {style_hash}",
+        f"script-src {script_hash}",
+        "base-uri 'none'",
+        "form-action 'none'",
+    )
+    return "; ".join(rules)
+
+
+def _film(animation: str) -> str:
+    """The animation, which the script starts, or leaves to a button where less motion is wanted."""
+    source = html.escape(animation)
+    gif = html.escape(str(PurePosixPath(animation).with_suffix(".gif")))
+    return (
+        f'<figure class="film"><img id="film" data-source="{source}" alt="Animation of all frames, in order" hidden>'
+        '<figcaption><button id="play" type="button" class="plain" hidden>Play the animation</button>'
+        f'All frames, in order: <a href="{source}">WebP</a><a href="{gif}">GIF</a></figcaption></figure>'
+    )
+
+
+def _data(
+    job: Job, end: End, summary: dict[str, Any], records: Sequence[PartRecord], errors: Sequence[ItemError]
+) -> dict[str, Any]:
+    """What the page's script draws: sheets with their items in the order of the tiles, and the listed errors."""
     tiles_each = 2 if isinstance(job.spec, ReconstructSpec) else 1
     sheets = []
     room = SHOWN_ITEMS
     for record in sorted(records, key=lambda record: record.part):
-        if room <= 0:
-            break
-        items = record.items[:room]
-        room -= len(items)
+        shown = sorted(record.items, key=lambda item: item.index)[:room]
+        if not shown:
+            continue
+        room -= len(shown)
         tiles = len(record.items) * tiles_each
+        name = sheet_name(record.part)
         sheets.append(
             {
-                "file": sheet_name(record.part),
+                "part": record.part,
+                "file": name if any(file.key == name for file in record.files) else None,
                 "tiles": tiles,
                 "columns": atlas_columns(tiles),
-                "items": [[item.index, item.key, item.source, item.psnr, item.ssim] for item in items],
+                "items": [
+                    [
+                        item.index,
+                        item.key,
+                        item.source,
+                        *(_rounded(value) for value in (item.psnr, item.ssim, item.outlier)),
+                        item.size_bytes,
+                        item.sha256,
+                    ]
+                    for item in shown
+                ],
             }
         )
     return {
         "tilesEach": tiles_each,
         "done": end.done,
-        "shown": SHOWN_ITEMS - max(room, 0),
-        "sheets": [sheet for sheet in sheets if sheet["items"]],
-        "errors": [[error.source or error.index, error.code, error.message] for error in errors[:SHOWN_ERRORS]],
+        "shown": SHOWN_ITEMS - room,
+        "sheets": sheets,
+        "errorCount": end.errors,
+        "errorCodes": summary["error_codes"],
+        "errors": [[error.index, error.source, error.code, error.message] for error in errors[:SHOWN_ERRORS]],
     }
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, _DECIMALS)

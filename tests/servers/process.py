@@ -32,6 +32,12 @@ def die_with_parent() -> None:
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
+def interruptible() -> None:
+    """The same for a process that is to end with Ctrl-C, which whoever started the tests may have had ignored."""
+    die_with_parent()
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class ServerProcess(ABC):
     """Starts, stops, kills and restarts one server; it keeps its port and folder in between.
 
