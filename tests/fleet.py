@@ -130,6 +130,11 @@ class Fleet:
             text=True,
         )
 
+    def verify_all(self) -> None:
+        """Runs `vaejob verify` on every job of the folder store, all of which have ended."""
+        for job_id in self.store.list_folders("jobs/"):
+            self.vaejob("verify", job_id)
+
     def manifest(self, job_id: str) -> list[dict[str, Any]]:
         return self.lines(job_id, "manifest.jsonl")
 

@@ -78,6 +78,7 @@ def test_walks_begin_and_end_at_their_points(make_fleet: MakeFleet, pictures: Pa
     assert [(line["index"], line["code"], line["source"]) for line in errors] == [
         (position, "undecodable", f"file://{bad}") for position in (4, 5, 6)
     ]
+    fleet.verify_all()
 
 
 @pytest.mark.timeout(400)
@@ -101,6 +102,7 @@ def test_pairs_and_grids_are_rows_of_generated_images(make_fleet: MakeFleet) -> 
     assert [made[position] for position in (0, 4, 10, 14)] == [line["sha256"] for line in fleet.manifest("corners")]
     with Image.open(io.BytesIO(fleet.read("grid", "grid.png"))) as sheet:
         assert sheet.height > 3 * 32
+    fleet.verify_all()
 
 
 def test_walk_is_refused_in_one_line_when_a_point_is_none(fleet: Fleet) -> None:

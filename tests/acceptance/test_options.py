@@ -65,6 +65,7 @@ def test_samples_are_as_they_were_asked_for(make_fleet: MakeFleet, tmp_path: Pat
         fleet.vaejob("sample", *asked, "--watch")
         sizes.append(sum(line["size_bytes"] for line in fleet.manifest(f"q{quality}")))
     assert sizes[0] < sizes[1]
+    fleet.verify_all()
 
 
 def _reconstructed(fleet: Fleet, job_id: str, *options: str) -> list[dict[str, Any]]:
@@ -93,3 +94,4 @@ def test_reconstructions_are_as_they_were_asked_for(make_fleet: MakeFleet) -> No
     difference = np.subtract(*(pixels.astype(np.float64) for pixels in seen))
     assert 8.0 < difference.std() < 30.0
     assert _reconstructed(fleet, "again", "--noise", "0.1", "--part-size", "8") == noisy
+    fleet.verify_all()
