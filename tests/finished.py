@@ -52,7 +52,7 @@ class JobFolder:
         self.home = home
         self.store = FolderStore(str(home / "store"))
         self.keys = JobKeys(job_id)
-        self.job = Job(job_id=job_id, spec=spec, submitted_at=WHEN, submitted_by="ann@box", code_version="0.1.0")
+        self.job = Job(job_id=job_id, spec=spec, submitted_at=WHEN, submitted_by="user@host", code_version="0.1.0")
         self.plan = Plan(
             checkpoint_sha256="5eed" * 16, items=items, parts=part_count(items, part_size), part_size=part_size
         )

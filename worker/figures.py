@@ -8,12 +8,15 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
+
 from vae_core.jobs.job import End, Job, Plan
 from vae_core.jobs.records import PartRecord
 from vae_core.jobs.spec import kind_of, spec_fields
 
 _NOUNS = {"sample": "sampled image", "reconstruct": "reconstruction", "interpolate": "interpolated frame"}
 _NAMES = {"n": "images", "kind": "kind of job", "fit": "fitted by", "max_failure_rate": "failures allowed"}
+_ALWAYS = {"fit", "format", "method", "temperature"}  # also where they are as usual
 _BINS = 24
 _FEWEST_VALUES = 12
 _SIZES = ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"))
@@ -26,7 +29,7 @@ def headline(job: Job, end: End) -> str:
 
 
 def submitted(job: Job) -> str:
-    """`submitted 23 Nov 2026, 13:29 UTC by ann@box`."""
+    """`submitted 23 Nov 2026, 13:29 UTC by user@host`."""
     try:
         when = f"{datetime.fromisoformat(job.submitted_at).astimezone(UTC):%d %b %Y, %H:%M} UTC".lstrip("0")
     except (ValueError, OverflowError):
@@ -55,13 +58,16 @@ def numbers(plan: Plan, end: End, summary: dict[str, Any], records: Sequence[Par
 
 
 def parameters(job: Job) -> str:
-    """A `code` for each parameter, such as `seed 7`, for the line that unfolds to all facts."""
+    """A `code` for each parameter that was asked for, such as `seed 7`, for the line that unfolds to all facts."""
+    usual = {field.name: field.default for field in msgspec.structs.fields(job.spec)}
     # What a kind of job has of its own comes before what all share.
     fields = sorted(spec_fields(job.spec).items(), key=lambda field: field[0] == "format")
     shown = (
         f"{name.replace('_', ' ')} {_text(value)}"
         for name, value in fields
-        if name not in {"kind", "part_size"} and value not in (None, "")
+        if name not in {"kind", "part_size"}
+        and value not in (None, "", [])
+        and (value != usual[name] or name in _ALWAYS)
     )
     return "".join(f" <code>{html.escape(text)}</code>" for text in shown)
 

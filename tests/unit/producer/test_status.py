@@ -65,7 +65,7 @@ def test_status_shows_the_job_when_it_has_ended_with_errors(vaejob: Vaejob, stor
     assert found["spec"]["seed"] == 7
     shown = vaejob("status", "cars").out
     assert "9 of 10 images" in shown
-    assert "ann@box" in shown
+    assert "user@host" in shown
 
 
 def test_marker_is_restored_when_an_unfinished_job_is_looked_at(vaejob: Vaejob, store: Store) -> None:

@@ -21,7 +21,7 @@ WHEN = "2026-11-23T13:29:00+00:00"
 def make_job(job_id: str, spec: JobSpec | None = None, submitted_at: str = WHEN) -> Job:
     """A job that was submitted by somebody else."""
     spec = spec or SampleSpec(n=10, seed=7, part_size=4)
-    return Job(job_id=job_id, spec=spec, submitted_at=submitted_at, submitted_by="ann@box", code_version="0.1.0")
+    return Job(job_id=job_id, spec=spec, submitted_at=submitted_at, submitted_by="user@host", code_version="0.1.0")
 
 
 def accept(store: Store, job: Job) -> Job:

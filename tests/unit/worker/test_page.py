@@ -21,7 +21,7 @@ from worker.summary import make_summary
 HOSTILE = "</script><script>alert(1)</script>&\"'<b>"
 
 
-def job_of(spec: JobSpec, submitted_by: str = "ann@box") -> Job:
+def job_of(spec: JobSpec, submitted_by: str = "user@host") -> Job:
     when = "2026-11-23T13:29:00+00:00"
     return Job(job_id="j", spec=spec, submitted_at=when, submitted_by=submitted_by, code_version="0.1.0")
 
@@ -148,7 +148,7 @@ def test_numbers_are_shown_when_there_are_some() -> None:
     assert page.count('<svg viewBox="0 0 24 10"') == 2  # one value has no distribution
     assert "s3://cars/a" in page
     assert "c" * 64 in page
-    assert "23 Nov 2026, 13:29 UTC by ann@box" in page
+    assert "23 Nov 2026, 13:29 UTC by user@host" in page
 
 
 @pytest.mark.parametrize("records", [[], [record(0, [])]], ids=["no part", "an empty part"])
@@ -160,7 +160,7 @@ def test_page_is_made_when_nothing_was_done(records: list[PartRecord]) -> None:
 
 def test_time_is_shown_as_it_is_when_it_is_none() -> None:
     job = msgspec.structs.replace(job_of(SampleSpec(n=1, seed=1)), submitted_at="<yesterday>")
-    assert "submitted &lt;yesterday&gt; by ann@box" in page_of([record(0, [item(0)])], job=job)
+    assert "submitted &lt;yesterday&gt; by user@host" in page_of([record(0, [item(0)])], job=job)
 
 
 def test_animation_is_linked_when_there_is_one() -> None:
