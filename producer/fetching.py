@@ -48,9 +48,14 @@ class Fetcher:
 
         A file that is not what it should be is left out, for `check` to tell of. Raises FolderUnusable.
         """
-        for fault in in_order(self._bring, wanted, self._threads):
-            if fault is not None:
-                self._damaged.append(fault)
+        for brought in in_order(self._bring, wanted, self._threads):
+            if isinstance(brought, str):
+                self._damaged.append(brought)
+            elif brought is None:
+                self.fetched.kept += 1
+            else:
+                self.fetched.written += 1
+                self.fetched.written_bytes += brought
             on_file()
 
     def check(self) -> None:
@@ -61,20 +66,17 @@ class Fetcher:
                 "changed", f"{min(self._damaged)}{more}: the others were fetched; fetch again to try once more"
             )
 
-    def _bring(self, wanted: Wanted) -> str | None:
-        """Brings one file; returns what is wrong with it in the store, if anything is."""
+    def _bring(self, wanted: Wanted) -> int | str | None:
+        """Brings one file: the bytes written, None for one that is there already, or what is wrong with it."""
         path = self._path(wanted.name)
         if _is_already(path, wanted):
-            self.fetched.kept += 1
             return None
         try:
             data = read_verified(self._store, self._keys, wanted)
         except ResultsDamaged as fault:
             return str(fault)
         self._write(path, data)
-        self.fetched.written += 1
-        self.fetched.written_bytes += len(data)
-        return None
+        return len(data)
 
     def _path(self, name: str) -> Path:
         """Where the file goes. Raises ResultsDamaged for a name that would leave the folder: it came from the store."""
@@ -89,7 +91,9 @@ class Fetcher:
         """All of it or nothing, in one step."""
         draft = path.parent / f".vaejob-{new_token()}"
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            # Before as well: no folder is made behind a link that leads out.
+            if path.parent.resolve().is_relative_to(self._folder.resolve()):
+                path.parent.mkdir(parents=True, exist_ok=True)
             if not path.parent.resolve().is_relative_to(self._folder.resolve()):
                 raise FolderUnusable(f"{path.parent} is a link that leads out of {self._folder}: remove it")
             try:

@@ -37,7 +37,7 @@ class Verified(msgspec.Struct, kw_only=True):
     """What was looked at, in files and items.
 
     errors: items listed as errors. not_done: items of a job that did not succeed that no document is about.
-    left_over: files of parts that were broken off before such a job ended.
+    left_over: files of attempts that were broken off, of items that were not made in the end.
     """
 
     images: int = 0
@@ -151,12 +151,11 @@ class Verifier:
 
     def _items_not_done(self, accounts: Accounts, planned: PlannedItems) -> Iterator[Fault]:
         for position, is_error in accounts.not_done():
-            if self._end.state == "succeeded":
-                if not is_error:
-                    yield accounts.missing(position)
+            if self._end.state == "succeeded" and not is_error:
+                yield accounts.missing(position)
                 continue
             self.verified.not_done += not is_error
-            self._may_lie.add(planned.name_of(position))
+            self._may_lie.add(planned.name_of(position))  # of an attempt before the one that counts
 
     def _counts(self, plan: Plan) -> Iterator[Fault]:
         """What `end.json` counts against what was found."""
@@ -186,6 +185,7 @@ class Verifier:
                 continue
             if record is not None:
                 yield from self._files_of(record, planned.side_names(part))
+                self._allow_left_over(record, planned)
         for part, is_recorded in enumerate(recorded):
             if is_recorded:
                 continue
@@ -194,6 +194,12 @@ class Verifier:
                 yield Fault(code="missing", key=name, message=f"{name} is missing from the store")
                 continue
             for name in planned.side_names(part):
+                self._may_lie.add(name)
+
+    def _allow_left_over(self, record: PartRecord, planned: PlannedItems) -> None:
+        """What an attempt that died may have written of items that could not be made in the end."""
+        if record.errors:
+            for name in planned.side_names(record.part) - {file.key for file in record.files}:
                 self._may_lie.add(name)
 
     def _files_of(self, record: PartRecord, allowed: set[str]) -> Iterator[Claim | Fault]:

@@ -1,4 +1,4 @@
-"""A reconstruct job's source: opened only if it is allowed, listed as a stream."""
+"""Where a job's inputs are: opened only if that is allowed, listed as a stream."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from vae_core.errors import StoreError
+from vae_core.jobs.checks import shown
 from vae_core.jobs.layout import CHECKPOINTS, JOBS, OPEN
 from vae_core.jobs.sources import LOCAL, S3, Source, check_allowed, is_below, parse_source
 from vae_core.jobs.spec import ReconstructSpec
@@ -31,20 +33,40 @@ class Inputs(NamedTuple):
 
 def open_inputs(spec: ReconstructSpec, settings: Settings) -> Inputs:
     """Opens the spec's source. Raises SourceNotAllowed unless this worker's settings permit it."""
-    return open_source(parse_source(spec.source), settings)
-
-
-def open_source(source: Source, settings: Settings) -> Inputs:
-    """Opens a source, which may be one object alone. Raises SourceNotAllowed unless these settings permit it."""
+    source = parse_source(spec.source)
     check_allowed(source, settings.allowed_sources)
     if not source.is_local:
         return Inputs(open_store(f"{S3}{source.bucket}"), source.path)
-    # A link on the way to the source must not lead out of what is allowed: compared again without links.
-    path = Path(source.path).resolve()
-    check_allowed(Source("", str(path)), [_resolved(entry) for entry in settings.allowed_sources])
-    if path.is_file():
+    path = _real_path(source, settings)
+    try:
+        is_file = path.is_file()
+    except OSError as error:
+        raise StoreError(f"source {shown(source.url)} cannot be looked at: {error.strerror or error}") from error
+    if is_file:
         return Inputs(open_store(f"{LOCAL}{path.parent}", create=False), path.name, only=path.name)
     return Inputs(open_store(f"{LOCAL}{path}", create=False), "")
+
+
+def open_object(source: Source, settings: Settings) -> tuple[Store, str]:
+    """The store that one object is in, and its key there, whether or not it exists.
+
+    Raises SourceNotAllowed unless these settings permit it, StoreError for a path that cannot be looked at.
+    """
+    check_allowed(source, settings.allowed_sources)
+    if not source.is_local:
+        return open_store(f"{S3}{source.bucket}"), source.path
+    path = _real_path(source, settings)
+    return open_store(f"{LOCAL}{path.parent}", create=False), path.name
+
+
+def _real_path(source: Source, settings: Settings) -> Path:
+    """A local source without links, compared again: a link on the way must not lead out of what is allowed."""
+    try:
+        path = Path(source.path).resolve()
+    except (OSError, RuntimeError) as error:  # too long a name, no permission, links in a circle
+        raise StoreError(f"source {shown(source.url)} cannot be looked at: {error}") from error
+    check_allowed(Source("", str(path)), [_resolved(entry) for entry in settings.allowed_sources])
+    return path
 
 
 def list_inputs(spec: ReconstructSpec, settings: Settings, inputs: Inputs) -> Iterator[StoredObject]:

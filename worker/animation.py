@@ -26,7 +26,7 @@ def animation(frames: Sequence[NDArray[np.uint8]], file_format: str, fps: int) -
     """An animated file of the uint8 RGB frames (H, W, 3), at least one, that starts again at its end.
 
     file_format: `WEBP`, or `GIF`, which holds 256 colours a frame. fps: frames a second; a GIF counts in hundredths of
-    a second.
+    a second, and browsers take less than two of them for ten.
     """
     first, *others = [Image.fromarray(frame) for frame in frames]
     buffer = io.BytesIO()
@@ -35,7 +35,7 @@ def animation(frames: Sequence[NDArray[np.uint8]], file_format: str, fps: int) -
         format=file_format,
         save_all=True,
         append_images=others,
-        duration=round(1000 / fps),
+        duration=max(20, 10 * round(100 / fps)) if file_format == "GIF" else round(1000 / fps),
         loop=0,
         **_SAVE[file_format],
     )

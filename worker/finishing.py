@@ -120,7 +120,8 @@ class Finisher:
             return
         keys, done = JobKeys(job.job_id), {item.index: item for item in items}
         wanted = [done[position] for position in shown_frames(job.spec.walk.film) if position in done]
-        frames = {item.index: read_image(self._store, keys.root + item.key) for item in wanted}
+        shown = {item.index: item for item in wanted}  # there and back: most of them twice
+        frames = {index: read_image(self._store, keys.root + item.key) for index, item in shown.items()}
         film = [frames[item.index] for item in wanted]
         yield keys.animation_webp, animation(film, "WEBP", job.spec.fps), "image/webp"
         yield keys.animation_gif, animation(film, "GIF", job.spec.fps), "image/gif"
@@ -134,10 +135,10 @@ class Finisher:
         return dead
 
     def _errors_of_dead(self, job: Job, plan: Plan, dead: dict[int, Failure]) -> Iterator[ItemError]:
+        numbers = item_numbers(job.spec, plan.items)
         for part, failure in dead.items():
             if self._store.stat(JobKeys(job.job_id).part(part)) is not None:
                 continue  # committed after all
-            numbers = item_numbers(job.spec, plan.items)
             indices = [numbers[position] for position in part_range(plan, part)]
             sources: list[str | None] = [None] * len(indices)
             if isinstance(job.spec, ReconstructSpec):

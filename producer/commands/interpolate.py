@@ -11,11 +11,11 @@ from producer.params import OneOf, WholeNumber, refuse_together
 from producer.request import point_address
 from producer.session import Session, pass_session
 from vae_core.errors import InvalidValue
+from vae_core.jobs.points import MAX_SEED
 from vae_core.jobs.spec import (
     FITS,
     MAX_FPS,
     MAX_PAIRS,
-    MAX_SEED,
     MAX_SIDE,
     MAX_STEPS,
     METHODS,

@@ -11,11 +11,11 @@ from producer.params import Number, OneOf, WholeNumber
 from producer.request import source_url
 from producer.session import Session, pass_session
 from vae_core.jobs.indices import Indices
+from vae_core.jobs.points import MAX_SEED
 from vae_core.jobs.spec import (
     FITS,
     MAX_ITEMS,
     MAX_NOISE,
-    MAX_SEED,
     MAX_TEMPERATURE,
     PRIORS,
     ReconstructSpec,

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import io
+import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from producer.request import make_job
+from producer.submission import submit
 from tests.acceptance.conftest import MakeFleet
-from tests.fleet import Fleet
+from tests.fleet import Fleet, wait_for
 from tests.pictures import write_bad_pictures, write_cars
+from vae_core.jobs.spec import InterpolateSpec
 
 _DOCUMENTS = ("manifest.jsonl", "errors.jsonl", "grid.png", "animation.webp", "animation.gif")
 
@@ -103,6 +108,36 @@ def test_pairs_and_grids_are_rows_of_generated_images(make_fleet: MakeFleet) -> 
     with Image.open(io.BytesIO(fleet.read("grid", "grid.png"))) as sheet:
         assert sheet.height > 3 * 32
     fleet.verify_all()
+
+
+def test_frames_at_a_point_that_is_gone_are_listed_and_the_others_are_made(fleet: Fleet, pictures: Path) -> None:
+    gone = str(pictures / "car-001.png")
+    walk = ("interpolate", str(pictures / "car-000.png"), "seed:7/3", gone, "--steps", "3", "--job-id", "gone")
+    control = fleet.start_worker("control")
+    fleet.vaejob(*walk)
+    wait_for("a plan", lambda: fleet.store.stat("jobs/gone/plan.json"))
+    Path(gone).unlink()
+    assert control.process.poll() is None
+    fleet.start_worker("parts")
+    fleet.vaejob("watch", "gone", expect=3)
+    assert [line["index"] for line in fleet.manifest("gone")] == [0, 1, 2]
+    errors = fleet.lines("gone", "errors.jsonl")
+    assert [(line["index"], line["code"]) for line in errors] == [(3, "object_missing"), (4, "object_missing")]
+    fleet.vaejob("verify", "gone")
+
+
+def test_job_fails_with_the_reason_when_a_point_cannot_be_looked_at(fleet: Fleet, pictures: Path) -> None:
+    fleet.start_worker()
+    (pictures / "circle.png").symlink_to(pictures / "circle.png")
+    long = f"file:///{'x' * 300}.png"
+    assert "does not exist" in fleet.vaejob("interpolate", "seed:7/1", long, expect=2).stderr
+    spec = InterpolateSpec(points=("seed:7/1", f"file://{pictures}/circle.png"))
+    job = make_job(lambda _seed: spec, "circle", datetime.now(UTC))
+    submit(fleet.store, job)
+    fleet.vaejob("watch", "circle", expect=1)
+    end = json.loads(fleet.read("circle", "end.json"))
+    assert end["state"] == "failed"
+    assert "cannot be looked at" in end["failure"]["message"]
 
 
 def test_walk_is_refused_in_one_line_when_a_point_is_none(fleet: Fleet) -> None:

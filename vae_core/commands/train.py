@@ -10,6 +10,7 @@ import click
 from vae_core.commands.params import PATH, processors
 
 if TYPE_CHECKING:
+    from vae_core.model.network import Network
     from vae_core.training.config import TrainingConfig
 
 
@@ -126,6 +127,17 @@ def _config(
     return changed(with_settings(config, pairs), **options)
 
 
+def _started(start: Path, config: TrainingConfig) -> Network:
+    """The network of the checkpoint that the config is of."""
+    from vae_core.errors import InvalidValue
+    from vae_core.model.weights import load_checkpoint
+
+    network, _, info = load_checkpoint(start)
+    if info.sha256 != config.start:
+        raise InvalidValue(f"--from {start} was replaced while it was read: give the command again")
+    return network
+
+
 def _train(
     config: TrainingConfig,
     data: Path | None,
@@ -143,7 +155,6 @@ def _train(
 
     from vae_core.errors import InvalidValue
     from vae_core.model.devices import find_device
-    from vae_core.model.weights import load_checkpoint
     from vae_core.training.config import changed
     from vae_core.training.data import drawn_cars
     from vae_core.training.dataset import open_dataset
@@ -162,7 +173,7 @@ def _train(
         config = changed(config, image_steps=round(image_steps))
     if threads is not None:
         torch.set_num_threads(threads)
-    network = None if start is None else load_checkpoint(start)[0]
+    network = None if start is None else _started(start, config)
     run = Run(config, dataset, out, device, start=network, bar=sys.stderr.isatty(), board=tensorboard)
     with stop_requests() as asked:
         finished = run.train(asked)

@@ -47,13 +47,12 @@ def decode_fitted(data: bytes, *, size: int, fit: str, max_pixels: int) -> NDArr
                 image.load()
                 turn = _turn_of(image)
                 rgb = flatten(image, least=2 * size)
-            upright = rgb if turn is None else rgb.transpose(turn)
+                return fit_image(rgb if turn is None else rgb.transpose(turn), size, fit)
         except MemoryError:
             raise
         except Exception as error:  # Pillow's decoders raise OSError, SyntaxError, ValueError, struct.error, ...:
             # whatever it is, these bytes cannot be decoded; the item is listed and the job goes on.
             raise BadImage("undecodable", f"cannot be decoded as {image.format}: {error}") from error
-    return fit_image(upright, size, fit)
 
 
 def _open(data: bytes, max_pixels: int) -> Image.Image:

@@ -14,7 +14,7 @@ from vae_core.jobs.sources import Source, parse_source
 SEED_FORM = "seed:7/12, image 12 of seed 7"
 _SEED = "seed:"
 _SEED_POINT = re.compile(r"seed:([0-9]{1,19})/([0-9]{1,12})", re.ASCII)
-_MAX_SEED = 2**63 - 1
+MAX_SEED = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +52,6 @@ def parse_point(text: str) -> Point:
     if found is None:
         raise InvalidValue(f"point {shown(text)!r} is not understood: {SEED_FORM}")
     seed, index = int(found[1]), int(found[2])
-    check_int(f"point {shown(text)!r}: seed", seed, 0, _MAX_SEED)
+    check_int(f"point {shown(text)!r}: seed", seed, 0, MAX_SEED)
     check_int(f"point {shown(text)!r}: index", index, 0, MAX_IMAGE_INDEX)
     return SeedPoint(seed, index)

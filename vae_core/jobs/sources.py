@@ -1,4 +1,4 @@
-"""Where a reconstruct job's inputs are: parsing a source's address, and whether it is allowed."""
+"""Where a job's inputs are: parsing a source's address, and whether it is allowed."""
 
 from __future__ import annotations
 

@@ -10,12 +10,11 @@ import msgspec
 from vae_core.errors import InvalidValue
 from vae_core.jobs.checks import check_choice, check_float, check_int, check_pattern
 from vae_core.jobs.indices import Indices
-from vae_core.jobs.points import SEED_FORM, SeedPoint, parse_point
+from vae_core.jobs.points import MAX_SEED, SEED_FORM, SeedPoint, parse_point
 from vae_core.jobs.sources import parse_source
 from vae_core.jobs.walk import Walk, corner_walk, pair_walk, path_walk
 
 MAX_ITEMS = 10_000_000
-MAX_SEED = 2**63 - 1
 MAX_PART_SIZE = 8000  # twice as many tiles still fit the largest WebP, 16,383 pixels a side
 MAX_TEMPERATURE = 2.0
 MAX_NOISE = 1.0
@@ -164,7 +163,7 @@ class InterpolateSpec(_Spec, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             )
         for point in self.points:
             parse_point(point)
-        check_int("the number of frames", len(self.walk.frames), 1, MAX_FRAMES)
+        check_int("the number of frames", self.frames, 1, MAX_FRAMES)
 
     def _check_pairs(self) -> None:
         if self.points or self.rows is not None or self.columns is not None or self.loop:
@@ -185,6 +184,16 @@ class InterpolateSpec(_Spec, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             raise InvalidValue("--loop does not go with --corners: a grid has no end to go on from")
 
     @property
+    def frames(self) -> int:
+        """How many the walk has."""
+        if self.pairs is not None:
+            return self.pairs * self.steps
+        if self.rows is not None and self.columns is not None:
+            return self.rows * self.columns
+        legs = len(self.points) if self.loop else len(self.points) - 1
+        return legs * (self.steps - 1) + (not self.loop)
+
+    @property
     def walk(self) -> Walk:
         """The points and the frames."""
         if self.pairs is not None:
@@ -202,7 +211,7 @@ JobSpec: TypeAlias = SampleSpec | ReconstructSpec | InterpolateSpec
 def known_items(spec: JobSpec) -> int | None:
     """How many items a job of this spec has, or None where its source says that."""
     if isinstance(spec, InterpolateSpec):
-        return len(spec.walk.frames)
+        return spec.frames
     return len(spec.images) if isinstance(spec, SampleSpec) else None
 
 

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from vae_core.model.latents import normals
 
-_SEED = 0x6E6F697365  # a stream of its own, apart from those that samples are drawn from
+_SEED = 2**63 + 0x6E6F697365  # above all that samples are drawn from
 
 
 def noisy(pixels: NDArray[np.uint8], sigma: float, index: int) -> NDArray[np.uint8]:

@@ -37,6 +37,6 @@ class OutlierScale:
 
     def _log_density(self, latent: NDArray[np.float64]) -> float:
         """Up to a constant, of one latent, (Z,)."""
-        # Not by BLAS: how that sums may depend on the number of threads.
+        # Without BLAS, whose sums may depend on the number of threads; what LAPACK does above is below the digits kept.
         scaled = np.einsum("kij,kj->ki", self._inverses, latent - self._means, optimize=False)  # (K, Z)
         return float(np.logaddexp.reduce(self._offsets - 0.5 * np.square(scaled).sum(axis=1)))

@@ -87,6 +87,8 @@ class Prior:
         ):
             if array.shape != expected:
                 raise BadCheckpoint(f"{where}: tensor {name} has shape {array.shape}: {expected} is expected")
+        if not np.isfinite(factors).all() or not (np.diagonal(factors, axis1=1, axis2=2) > 0.0).all():
+            raise BadCheckpoint(f"{where}: tensor prior.factors holds a covariance that has no inverse")
         return cls(weights, means, factors)
 
 

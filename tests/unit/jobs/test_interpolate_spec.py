@@ -25,7 +25,7 @@ _FOUR = ("seed:7/1", "seed:7/2", "seed:7/3", "seed:7/4")
 )
 def test_frames_are_counted_by_the_spec_alone(fields: dict[str, Any], frames: int) -> None:
     spec = InterpolateSpec(**fields)
-    assert known_items(spec) == frames
+    assert known_items(spec) == len(spec.walk.frames) == frames
     assert kind_of(spec) == "interpolate"
 
 
@@ -41,6 +41,7 @@ def test_frames_are_counted_by_the_spec_alone(fields: dict[str, Any], frames: in
         ({"points": _TWO, "method": "cubic"}, "--method 'cubic' is unknown: one of auto, slerp, lerp"),
         ({"points": _TWO, "fit": "stretch"}, "--fit 'stretch' is unknown"),
         ({"points": _FOUR * 16, "steps": 1000}, "the number of frames 62938 is out of range: 1 to 10,000"),
+        ({"pairs": 1000, "seed": 1, "steps": 1000}, "the number of frames 1000000 is out of range: 1 to 10,000"),
         ({"pairs": 0, "seed": 1}, "--pairs 0 is out of range: 1 to 1,000"),
         ({"pairs": 3}, "--pairs needs a seed"),
         ({"pairs": 3, "seed": -1}, "--seed -1 is out of range"),

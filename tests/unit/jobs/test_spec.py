@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from vae_core.errors import InvalidValue
 from vae_core.jobs.codec import from_json, to_json
+from vae_core.jobs.points import MAX_SEED
 from vae_core.jobs.spec import (
     FITS,
     FORMATS,
     MAX_ITEMS,
     MAX_PART_SIZE,
-    MAX_SEED,
     JobSpec,
     ReconstructSpec,
     SampleSpec,
