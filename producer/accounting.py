@@ -28,9 +28,9 @@ class Accounts:
         position, faults = self._enter(item.index, item.key, _DONE)
         if position is None or faults or not self._planned.is_known(position):
             return faults
-        expected = self._planned.name_of(position)
-        if item.key != expected:
-            message = f"{shown(item.key)} is not its name: {expected} is"
+        name, expected = _name(item.key, item.member), self._name_of(position)
+        if name != expected:
+            message = f"{shown(name)} is not its name: {expected} is"
             faults.append(Fault(code="wrong_name", index=item.index, key=item.key, message=message))
         source = self._planned.source_of(position)
         if item.source != source:
@@ -58,8 +58,11 @@ class Accounts:
         source = self._planned.source_of(position)
         about = f" ({shown(source)})" if source is not None else ""
         message = f"not accounted for{about}: it is neither in manifest.jsonl nor in errors.jsonl"
-        key = self._planned.name_of(position) if known else None
+        key = self._name_of(position) if known else None
         return Fault(code="not_accounted_for", index=self._planned.number_of(position), key=key, message=message)
+
+    def _name_of(self, position: int) -> str:
+        return _name(self._planned.name_of(position), self._planned.member_of(position))
 
     def _enter(self, number: int, key: str | None, how: int) -> tuple[int | None, list[Fault]]:
         where = _WHERE[how]
@@ -72,6 +75,11 @@ class Accounts:
             return position, []
         again = where if before == how else f"{_WHERE[before]} and {where}"
         return position, [Fault(code="twice", index=number, key=key, message=f"accounted for twice, in {again}")]
+
+
+def _name(key: str, member: str | None) -> str:
+    """Of a file, or of a file in a shard."""
+    return key if member is None else f"{key}: {member}"
 
 
 def _wrong_source(number: int, key: str | None, source: str | None, planned: str | None) -> Fault:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import click
 
@@ -16,14 +17,22 @@ from vae_core.jobs.spec import FORMATS, MAX_PART_SIZE
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
+_OUTPUT_FIELDS = ("format", "quality", "shards", "save_latents", "part_size")
+
 
 def submit_options(command: Command) -> Command:
-    """`--format` to `--part-size` arrive under these names; `--watch` to `--job-id` are passed on to `submit_job`."""
+    """Options of all kinds: those of the spec arrive as fields of it, `output`; the others are for `submit_job`."""
+
+    @functools.wraps(command)
+    def with_output(*args: Any, **options: Any) -> Any:
+        output = {field: options.pop(field) for field in _OUTPUT_FIELDS}
+        return command(*args, output=output, **options)
+
+    made = cast("Command", with_output)
     options = (
-        click.option(
-            "--format", "image_format", type=OneOf(FORMATS), default="png", show_default=True, help="Of the images."
-        ),
+        click.option("--format", type=OneOf(FORMATS), default="png", show_default=True, help="Of the images."),
         click.option("--quality", type=WholeNumber(1, 100), help="Of jpeg and webp. [default: 92 and 90]"),
+        click.option("--shards", is_flag=True, help="A tar a part, with a JSON beside each image (WebDataset)."),
         click.option("--save-latents", is_flag=True, help="Leave the latents too, a .npy file a part."),
         click.option("--part-size", type=WholeNumber(1, MAX_PART_SIZE), help="Items in a part; changes no image."),
         watch_option,
@@ -32,8 +41,8 @@ def submit_options(command: Command) -> Command:
         click.option("--job-id", metavar="ID", help="Name the job; the same id and spec is the same job."),
     )
     for option in reversed(options):
-        command = option(command)
-    return command
+        made = option(made)
+    return made
 
 
 def submit_job(

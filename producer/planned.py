@@ -8,7 +8,16 @@ from producer.faults import Fault
 from vae_core.documents import load_inputs
 from vae_core.errors import BadDocument, ObjectMissing
 from vae_core.jobs.job import Job, Plan
-from vae_core.jobs.layout import fitted_input_name, latents_name, reconstruction_name, sample_name, sheet_name
+from vae_core.jobs.layout import (
+    EXTENSIONS,
+    fitted_input_name,
+    latents_name,
+    member_name,
+    reconstruction_name,
+    sample_name,
+    shard_name,
+    sheet_name,
+)
 from vae_core.jobs.outputs import item_numbers, kept_inputs
 from vae_core.jobs.parts import part_range
 from vae_core.jobs.sources import Source
@@ -51,11 +60,18 @@ class PlannedItems:
         return not isinstance(self._job.spec, ReconstructSpec) or self._inputs_at(position) is not None
 
     def name_of(self, position: int) -> str:
-        """What the item's output is called, relative to the job's folder."""
+        """What the item's output, or the shard that it lies in, is called, relative to the job's folder."""
         spec = self._job.spec
+        if spec.shards:
+            return shard_name(position // self._plan.part_size)
         if isinstance(spec, ReconstructSpec):
             return reconstruction_name(self.source_of(position) or "", spec.format)
         return sample_name(self.number_of(position), spec.format)
+
+    def member_of(self, position: int) -> str | None:
+        """What the item's output is called in its shard, None where it is a file of its own."""
+        spec = self._job.spec
+        return member_name(self.number_of(position), EXTENSIONS[spec.format]) if spec.shards else None
 
     def source_of(self, position: int) -> str | None:
         """The item's source as the manifest names it, None for an item that has none."""
@@ -75,7 +91,8 @@ class PlannedItems:
 
     def side_names(self, part: int) -> set[str]:
         """The side files that the part may have."""
-        return {sheet_name(part), latents_name(part), *self.fitted_names(part_range(self._plan, part))}
+        names = {sheet_name(part), latents_name(part), *self.fitted_names(part_range(self._plan, part))}
+        return names | {shard_name(part)} if self._job.spec.shards else names
 
     def fitted_names(self, positions: range) -> Iterable[str]:
         """The fitted inputs that these items may have beside their outputs."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import ClassVar, NamedTuple
 
 from vae_core.documents import load_records
@@ -34,22 +34,25 @@ class Wanted(NamedTuple):
 
 
 def outputs(store: Store, keys: JobKeys, end: End | None) -> Iterator[Wanted]:
-    """The images, as the manifest of an ended job or the records of a running one name them.
+    """The images, as the manifest of an ended job or the records of a running one name them; shards are side files.
 
     Raises ResultsDamaged for a manifest that is missing or not the one that the job ended with.
     """
     if end is None:
         for record in load_records(store, keys.job_id):
-            yield from (Wanted(item.key, item.sha256, item.size_bytes) for item in record.items)
+            yield from _alone(record.items)
         return
     for wanted in documents(end):
         if keys.root + wanted.name == keys.manifest:
-            for item in _manifest(read_verified(store, keys, wanted), wanted.name):
-                yield Wanted(item.key, item.sha256, item.size_bytes)
+            yield from _alone(_manifest(read_verified(store, keys, wanted), wanted.name))
+
+
+def _alone(items: Iterable[ItemDone]) -> Iterator[Wanted]:
+    return (Wanted(item.key, item.sha256, item.size_bytes) for item in items if item.member is None)
 
 
 def side_files(store: Store, keys: JobKeys) -> Iterator[Wanted]:
-    """The atlases that the page draws from, as the records name them."""
+    """Shards, and the atlases that the page draws from, as the records name them."""
     for record in load_records(store, keys.job_id):
         yield from (Wanted(file.key, file.sha256, file.size_bytes) for file in record.files)
 

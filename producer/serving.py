@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import sys
+from collections.abc import Iterable
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import chain
 from pathlib import PurePosixPath
 from socketserver import TCPServer
 from typing import Any, NamedTuple
@@ -13,7 +16,7 @@ from urllib.parse import unquote_to_bytes, urlsplit
 
 from producer.output import note
 from vae_core.errors import ObjectMissing, StoreUnavailable, VaejobError
-from vae_core.storage.base import Store
+from vae_core.storage.base import Store, StoredObject
 
 HOST = "127.0.0.1"
 INDEX = "index.html"
@@ -30,16 +33,22 @@ CONTENT_TYPES = {
 _OTHER = "application/octet-stream"
 _TEXT = "text/plain; charset=utf-8"
 _HTTP_PORT = 80
+_RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})", re.ASCII)
 
 
 class Answer(NamedTuple):
-    """What a request is answered with. size_bytes: of the body, which the answer to a HEAD leaves out. tag: an ETag."""
+    """What a request is answered with.
+
+    body: in pieces, each read as it is sent. size_bytes: of the body, which the answer to a HEAD leaves out. tag: an
+    ETag. content_range: which bytes of the whole they are, where not all of it was asked for.
+    """
 
     status: HTTPStatus
     content_type: str
-    body: bytes
+    body: Iterable[bytes]
     size_bytes: int
     tag: str = ""
+    content_range: str = ""
 
 
 class PageServer(ThreadingHTTPServer):
@@ -114,33 +123,60 @@ class _Handler(BaseHTTPRequestHandler):
     def _file(self, name: str, *, with_body: bool) -> Answer:
         store, key = self.server.store, self.server.root + name
         content_type = CONTENT_TYPES.get(PurePosixPath(name).suffix.lower(), _OTHER)
-        known = self.headers.get("If-None-Match")
-        if known or not with_body:
+        known, wanted = self.headers.get("If-None-Match"), self.headers.get("Range")
+        if known or wanted or not with_body:
             found = store.stat(key)
             if found is None:
                 return _refusal(HTTPStatus.NOT_FOUND, "no such file in this job")
             tag = _etag(found.tag)
             if known == tag:
-                return Answer(HTTPStatus.NOT_MODIFIED, content_type, b"", 0, tag)
+                return Answer(HTTPStatus.NOT_MODIFIED, content_type, (), 0, tag)
             if not with_body:
-                return Answer(HTTPStatus.OK, content_type, b"", found.size_bytes, tag)
+                return Answer(HTTPStatus.OK, content_type, (), found.size_bytes, tag)
+            if wanted and self.headers.get("If-Range", tag) == tag:
+                extent = range_of(wanted, found.size_bytes)
+                if extent is not None:
+                    return self._extent(key, content_type, found, extent)
         blob = store.read(key)
-        return Answer(HTTPStatus.OK, content_type, blob.data, len(blob.data), _etag(blob.tag))
+        return Answer(HTTPStatus.OK, content_type, (blob.data,), len(blob.data), _etag(blob.tag))
+
+    def _extent(self, key: str, content_type: str, found: StoredObject, extent: range) -> Answer:
+        """Some bytes of the file; none where it has none of those that were asked for."""
+        if not extent:
+            refused = _refusal(HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, f"the file has {found.size_bytes:,} bytes")
+            return refused._replace(content_range=f"bytes */{found.size_bytes}")
+        chunks = self.server.store.stream(key, start=extent.start, size_bytes=len(extent))
+        first = next(chunks, b"")  # here, so that what is wrong is answered as for a whole file
+        where = f"bytes {extent.start}-{extent.stop - 1}/{found.size_bytes}"
+        body = chain((first,), chunks)
+        return Answer(HTTPStatus.PARTIAL_CONTENT, content_type, body, len(extent), _etag(found.tag), where)
 
     def _send(self, answer: Answer, *, with_body: bool) -> None:
         self.send_response(answer.status)
         self.send_header("Content-Type", answer.content_type)
         if answer.status != HTTPStatus.NOT_MODIFIED:
             self.send_header("Content-Length", str(answer.size_bytes))
+        if answer.content_range:
+            self.send_header("Content-Range", answer.content_range)
         if answer.tag:
             self.send_header("ETag", answer.tag)
+        self.send_header("Accept-Ranges", "bytes")
         self.send_header("Cache-Control", "no-cache")  # kept, but asked for again: a job may be resumed
         self.send_header("X-Content-Type-Options", "nosniff")
         self.send_header("Cross-Origin-Resource-Policy", "same-origin")
         self.send_header("Referrer-Policy", "no-referrer")
         self.end_headers()
         if with_body:
-            self.wfile.write(answer.body)
+            self._send_body(answer)
+
+    def _send_body(self, answer: Answer) -> None:
+        """What breaks off in the middle ends the connection, so that the browser does not take it for whole."""
+        try:
+            for chunk in answer.body:
+                self.wfile.write(chunk)
+        except VaejobError as error:
+            self.close_connection = True
+            note(f"{self.path} broke off: {error}")
 
 
 def name_of(path: str) -> str | None:
@@ -157,9 +193,25 @@ def name_of(path: str) -> str | None:
     return None if any(segment in ("", ".", "..") for segment in segments) else name[1:]
 
 
+def range_of(header: str, size_bytes: int) -> range | None:
+    """The bytes that a Range header asks for (RFC 9110, section 14), empty where the file has none of them.
+
+    None for more than one range, or a header that is none: the whole file is the right answer then.
+    """
+    found = _RANGE.fullmatch(header.strip())
+    if found is None or not (found[1] or found[2]):
+        return None
+    if not found[1]:  # the last so many
+        return range(max(0, size_bytes - int(found[2])), size_bytes)
+    first = int(found[1])
+    if found[2] and int(found[2]) < first:
+        return None
+    return range(first, min(size_bytes, int(found[2]) + 1) if found[2] else size_bytes)
+
+
 def _refusal(status: HTTPStatus, message: str) -> Answer:
     body = f"{status.value} {status.phrase}: {message}\n".encode()
-    return Answer(status, _TEXT, body, len(body))
+    return Answer(status, _TEXT, (body,), len(body))
 
 
 def _etag(tag: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from typing import NamedTuple
 
@@ -15,13 +15,14 @@ from producer.lines import checked_lines
 from producer.names import SortedNames
 from producer.planned import PlannedItems
 from producer.results import ResultsDamaged, Wanted, documents, read_verified
+from producer.shards import shard_faults
 from vae_core.documents import load_plan, load_record
 from vae_core.errors import BadDocument, StoreError
 from vae_core.jobs.checks import shown
 from vae_core.jobs.job import End, Job, Plan
 from vae_core.jobs.layout import JobKeys, part_of
 from vae_core.jobs.parts import part_count
-from vae_core.jobs.records import ItemDone, ItemError, PartRecord
+from vae_core.jobs.records import ItemDone, ItemError, PartRecord, SideFile
 from vae_core.jobs.spec import MAX_ITEMS
 from vae_core.storage.base import Store
 
@@ -31,6 +32,13 @@ class Claim(NamedTuple):
 
     wanted: Wanted
     item: int | None = None
+
+
+class ShardClaim(NamedTuple):
+    """Images that the manifest says lie in one shard."""
+
+    name: str
+    items: Sequence[ItemDone]
 
 
 class Verified(msgspec.Struct, kw_only=True):
@@ -61,6 +69,7 @@ class Verifier:
         self._keys = JobKeys(job.job_id)
         self._threads = threads
         self._on_image = on_image
+        self._shards: set[str] = set()  # those that were looked into
         self.verified = Verified()
 
     def faults(self) -> Iterator[Fault]:
@@ -71,27 +80,46 @@ class Verifier:
         with ExitStack() as stack:
             self._names = stack.enter_context(SortedNames())
             self._may_lie = stack.enter_context(SortedNames())
-            for claim, fault in in_order(self._settled, self._claims(), self._threads):
-                if claim is not None and claim.item is not None:
+            for images, faults in in_order(self._settled, self._claims(), self._threads):
+                for _ in range(images):
                     self._on_image()
-                if fault is not None:
-                    yield fault
+                yield from faults
             yield from self._strangers()
 
-    def _settled(self, one: Claim | Fault) -> tuple[Claim | None, Fault | None]:
+    def _settled(self, one: Claim | ShardClaim | Fault) -> tuple[int, list[Fault]]:
+        """The number of images that were looked at, and what is wrong."""
         if isinstance(one, Fault):
-            return None, one
+            return 0, [one]
+        if isinstance(one, ShardClaim):
+            return len(one.items), self._shard_faults(one)
+        images = 0 if one.item is None else 1
         name = one.wanted.name
         try:
             read_verified(self._store, self._keys, one.wanted)
         except ResultsDamaged as damage:
-            return one, Fault(code=damage.what, index=one.item, key=name, message=str(damage))
+            return images, [Fault(code=damage.what, index=one.item, key=name, message=str(damage))]
         except StoreError as error:
             self._store.check()  # raises where it is not this object alone that is refused
-            return one, Fault(code="unreadable", index=one.item, key=name, message=str(error))
-        return one, None
+            return images, [Fault(code="unreadable", index=one.item, key=name, message=str(error))]
+        return images, []
 
-    def _claims(self) -> Iterator[Claim | Fault]:
+    def _shard_faults(self, claim: ShardClaim) -> list[Fault]:
+        try:
+            return list(shard_faults(self._store, self._keys, claim.name, claim.items, self._recorded(claim.name)))
+        except StoreError as error:
+            self._store.check()
+            return [Fault(code="unreadable", key=claim.name, message=str(error))]
+
+    def _recorded(self, shard: str) -> SideFile | None:
+        """What the record of its part says of a shard, None where the record cannot be read."""
+        part = part_of(shard, "tar")
+        try:
+            record = None if part is None else load_record(self._store, self._job.job_id, part)
+        except BadDocument:
+            return None
+        return None if record is None else next((file for file in record.files if file.key == shard), None)
+
+    def _claims(self) -> Iterator[Claim | ShardClaim | Fault]:
         """What the documents claim, and what is wrong with the documents themselves."""
         end, plan = self._end, self._plan()
         named = {document.name: document for document in documents(end)}
@@ -123,10 +151,11 @@ class Verifier:
             raise BadDocument(f"plan.json of {self._job.job_id} has {plan.parts} parts of {plan.part_size} items")
         return plan
 
-    def _done_items(self, document: Wanted | None, accounts: Accounts) -> Iterator[Claim | Fault]:
+    def _done_items(self, document: Wanted | None, accounts: Accounts) -> Iterator[Claim | ShardClaim | Fault]:
         if document is None:
             yield Fault(code="missing", key="manifest.jsonl", message="end.json names no manifest.jsonl")
             return
+        shard: list[ItemDone] = []  # the images of the one that is being gathered
         for item in checked_lines(self._store, self._keys, document, ItemDone):
             if isinstance(item, Fault):
                 yield item
@@ -134,9 +163,24 @@ class Verifier:
             self.verified.images += 1
             faults = accounts.enter_done(item)
             yield from faults
-            if not any(fault.code in {"twice", "not_planned", "wrong_name"} for fault in faults):
+            if any(fault.code in {"twice", "not_planned", "wrong_name"} for fault in faults):
+                continue
+            if item.member is None:
                 self._names.add(item.key)
                 yield Claim(Wanted(item.key, item.sha256, item.size_bytes), item.index)
+                continue
+            if shard and shard[0].key != item.key:
+                yield self._gathered(shard)
+                shard = []
+            shard.append(item)
+        if shard:
+            yield self._gathered(shard)
+
+    def _gathered(self, items: list[ItemDone]) -> ShardClaim:
+        name = items[0].key
+        self._shards.add(name)
+        self._names.add(name)
+        return ShardClaim(name, items)
 
     def _failed_items(self, document: Wanted | None, accounts: Accounts) -> Iterator[Fault]:
         if document is None:
@@ -209,12 +253,14 @@ class Verifier:
                 yield Fault(code="wrong_name", key=file.key, message=message)
                 continue
             self.verified.side_files += 1
+            if file.key in self._shards:
+                continue
             self._names.add(file.key)
             yield Claim(Wanted(file.key, file.sha256, file.size_bytes))
 
     def _strangers(self) -> Iterator[Fault]:
         """Files in the folders of results that no document names."""
-        for folder in sorted((self._keys.images, self._keys.latents, self._keys.sheets, f"{self._keys.root}shards/")):
+        for folder in sorted(self._keys.result_folders):
             for found in self._store.list(folder):
                 name = self._name(found.key)
                 if self._names.holds(name):

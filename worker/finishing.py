@@ -25,7 +25,7 @@ from worker.ending import close_job, end_job
 from worker.grid import make_grid
 from worker.hints import Hints
 from worker.lease import Lease
-from worker.outputs import read_image
+from worker.outputs import read_output
 from worker.page import make_page
 from worker.summary import make_summary
 
@@ -121,7 +121,7 @@ class Finisher:
         keys, done = JobKeys(job.job_id), {item.index: item for item in items}
         wanted = [done[position] for position in shown_frames(job.spec.walk.film) if position in done]
         shown = {item.index: item for item in wanted}  # there and back: most of them twice
-        frames = {index: read_image(self._store, keys.root + item.key) for index, item in shown.items()}
+        frames = {index: read_output(self._store, keys.root, item) for index, item in shown.items()}
         film = [frames[item.index] for item in wanted]
         yield keys.animation_webp, animation(film, "WEBP", job.spec.fps), "image/webp"
         yield keys.animation_gif, animation(film, "GIF", job.spec.fps), "image/gif"
@@ -150,13 +150,12 @@ class Finisher:
         """Removes the record of each part whose outputs are not as it says, so that it is done again; True if any."""
         keys = JobKeys(job_id)
         found = {
-            one.key.removeprefix(keys.root): one
-            for folder in (keys.images, keys.sheets, keys.latents)
-            for one in self._store.list(folder)
+            one.key.removeprefix(keys.root): one for folder in keys.result_folders for one in self._store.list(folder)
         }
         damaged: list[int] = []
         for record in records:
-            outputs: list[ItemDone | SideFile] = [*record.items, *record.files]
+            alone = (item for item in record.items if item.member is None)  # the others lie in one of the files
+            outputs: list[ItemDone | SideFile] = [*alone, *record.files]
             for output in outputs:
                 there = found.get(output.key)
                 same = there is not None and (there.tag, there.size_bytes) == (output.tag, output.size_bytes)

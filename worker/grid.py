@@ -12,7 +12,7 @@ from vae_core.jobs.parts import GRID_ITEMS, GRID_PAIRS, grid_indices
 from vae_core.jobs.records import ItemDone
 from vae_core.jobs.spec import InterpolateSpec, ReconstructSpec, SampleSpec
 from vae_core.storage.base import Store
-from worker.outputs import read_image
+from worker.outputs import read_image, read_output
 from worker.walk_sheet import walk_sheet
 
 _SAMPLE_COLUMNS = 10
@@ -28,7 +28,7 @@ def make_grid(store: Store, job: Job, plan: Plan, items: Sequence[ItemDone]) -> 
     match spec:
         case SampleSpec():
             shown = _on_sheet(job, plan, items, GRID_ITEMS)
-            tiles = [Tile((read_image(store, root + item.key),), str(item.index)) for item in shown]
+            tiles = [Tile((read_output(store, root, item),), str(item.index)) for item in shown]
             title = f"{_count(plan.items, len(shown))} samples, seed {spec.seed}"
             return contact_sheet(tiles, title=title, columns=_SAMPLE_COLUMNS)
         case ReconstructSpec():
@@ -36,7 +36,7 @@ def make_grid(store: Store, job: Job, plan: Plan, items: Sequence[ItemDone]) -> 
             tiles = []
             for item in shown:
                 fitted = read_image(store, root + fitted_input_name(item.index))
-                tiles.append(Tile((fitted, read_image(store, root + item.key)), _pair_label(item)))
+                tiles.append(Tile((fitted, read_output(store, root, item)), _pair_label(item)))
             title = f"{_count(plan.items, len(shown))} inputs, each beside its reconstruction"
             return contact_sheet(tiles, title=title, columns=_PAIR_COLUMNS)
         case InterpolateSpec():

@@ -14,8 +14,8 @@ from typing import Any
 from vae_core.imaging.sheets import atlas_columns
 from vae_core.jobs.codec import to_json
 from vae_core.jobs.job import End, Job, Plan
-from vae_core.jobs.layout import sheet_name
-from vae_core.jobs.records import ItemError, PartRecord
+from vae_core.jobs.layout import shard_name, sheet_name
+from vae_core.jobs.records import ItemDone, ItemError, PartRecord
 from vae_core.jobs.spec import ReconstructSpec, kind_of
 from worker.figures import facts, headline, numbers, parameters, submitted
 
@@ -75,7 +75,7 @@ def _policy(script: str, style: str) -> str:
     )
     rules = (
         "default-src 'none'",
-        "img-src 'self' file: data:",
+        "img-src 'self' file: data: blob:",
         "connect-src 'self'",
         f"style-src {style_hash}",
         f"script-src {script_hash}",
@@ -116,17 +116,8 @@ def _data(
                 "file": name if any(file.key == name for file in record.files) else None,
                 "tiles": tiles,
                 "columns": atlas_columns(tiles),
-                "items": [
-                    [
-                        item.index,
-                        item.key,
-                        item.source,
-                        *(_rounded(value) for value in (item.psnr, item.ssim, item.outlier)),
-                        item.size_bytes,
-                        item.sha256,
-                    ]
-                    for item in shown
-                ],
+                "shard": shard_name(record.part) if job.spec.shards else None,
+                "items": [_item(item) for item in shown],
             }
         )
     return {
@@ -138,6 +129,19 @@ def _data(
         "errorCodes": summary["error_codes"],
         "errors": [[error.index, error.source, error.code, error.message] for error in errors[:SHOWN_ERRORS]],
     }
+
+
+def _item(item: ItemDone) -> list[Any]:
+    """An image as the script's `Item` reads it; where it begins in its shard only stands there if it lies in one."""
+    values = [
+        item.index,
+        item.member or item.key,
+        item.source,
+        *(_rounded(value) for value in (item.psnr, item.ssim, item.outlier)),
+        item.size_bytes,
+        item.sha256,
+    ]
+    return values if item.offset is None else [*values, item.offset]
 
 
 def _rounded(value: float | None) -> float | None:

@@ -20,7 +20,15 @@ from vae_core.imaging.encoding import CONTENT_TYPES, encode_image, encoder_name
 from vae_core.imaging.sheets import atlas, atlas_tile
 from vae_core.imaging.similarity import psnr, ssim
 from vae_core.jobs.job import Job, Plan
-from vae_core.jobs.layout import JobKeys, fitted_input_name, latents_name, sheet_name
+from vae_core.jobs.layout import (
+    EXTENSIONS,
+    JobKeys,
+    fitted_input_name,
+    latents_name,
+    member_name,
+    shard_name,
+    sheet_name,
+)
 from vae_core.jobs.outputs import kept_inputs
 from vae_core.jobs.parts import part_range
 from vae_core.jobs.records import ItemDone, ItemError, PartRecord, SideFile
@@ -29,6 +37,7 @@ from vae_core.storage.base import Store
 from worker.guard import Guard
 from worker.kinds import Kind, Picture
 from worker.pipeline import run_batches
+from worker.shards import pack
 
 T = TypeVar("T")
 
@@ -80,11 +89,12 @@ class PartRunner:
                 errors.extend(item for item in batch if isinstance(item, ItemError))
                 done.extend(item for item in batch if isinstance(item, ItemDone))
                 on_progress(len(done) + len(errors))
+            items = work.write_shard(done) if assignment.job.spec.shards else done
             work.write_sheet()
             work.write_latents()
         return PartRecord(
             part=assignment.part,
-            items=tuple(done),
+            items=tuple(items),
             errors=tuple(errors),
             files=tuple(sorted(work.files, key=lambda file: file.key)),
             kind=f"{engine_kind}, {encoder_name(assignment.job.spec.format)}",
@@ -107,6 +117,7 @@ class _Work:
         self._kept_inputs = kept_inputs(self._spec, assignment.plan.items)
         self._tiles: dict[int, Sequence[NDArray[np.uint8]]] = {}
         self._latents: dict[int, NDArray[np.float32]] = {}
+        self._encoded: dict[int, bytes] = {}  # with shards: what is written once the part is whole
         self.files: list[SideFile] = []
         self.seconds = StageSeconds()
 
@@ -115,11 +126,16 @@ class _Work:
             return call()
 
     def write(self, picture: Picture) -> ItemDone:
-        """Encodes, measures and writes one picture. Runs on many threads at once."""
+        """Encodes, measures and writes one picture, or keeps it for the shard. Runs on many threads at once."""
         with self.seconds.measured("encode"):
             data = encode_image(picture.pixels, self._spec.format, self._spec.quality)
             quality = _quality(picture)
-        tag = self._put(picture.name, data, CONTENT_TYPES[self._spec.format])
+        member, tag = None, ""
+        if self._spec.shards:
+            member = member_name(picture.index, EXTENSIONS[self._spec.format])
+            self._encoded[picture.index] = data
+        else:
+            tag = self._put(picture.name, data, CONTENT_TYPES[self._spec.format])
         seen = picture.fitted if picture.noisy is None else picture.noisy
         tiles = [seen, picture.pixels] if seen is not None and self._pairs else [picture.pixels]
         self._tiles[picture.index] = [atlas_tile(pixels) for pixels in tiles]
@@ -130,6 +146,7 @@ class _Work:
         return ItemDone(
             index=picture.index,
             key=picture.name,
+            member=member,
             sha256=hashlib.sha256(data).hexdigest(),
             size_bytes=len(data),
             source=picture.source.key if picture.source else None,
@@ -140,6 +157,16 @@ class _Work:
             outlier=picture.outlier,
             tag=tag,
         )
+
+    def write_shard(self, done: Sequence[ItemDone]) -> Sequence[ItemDone]:
+        """Writes the tar of the part's images, if there are any; the items as they lie in it."""
+        if not done:
+            return done
+        name = shard_name(self._part)
+        with self.seconds.measured("shard"):
+            shard = pack(((item, self._encoded.pop(item.index)) for item in done), name)
+        self._put_file(name, shard.data, "application/x-tar")
+        return shard.items
 
     def write_sheet(self) -> None:
         """Writes the atlas of the part: its images in order, each after its fitted input where there is one."""

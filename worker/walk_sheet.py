@@ -15,7 +15,7 @@ from vae_core.jobs.records import ItemDone
 from vae_core.jobs.spec import InterpolateSpec
 from vae_core.jobs.walk import Walk
 from vae_core.storage.base import Store
-from worker.outputs import read_image
+from worker.outputs import read_image, read_output
 
 _MAX_COLUMNS = 12
 _MAX_ROWS = 20
@@ -47,7 +47,7 @@ def walk_sheet(store: Store, root: str, spec: InterpolateSpec, items: Sequence[I
 def _frame(store: Store, root: str, walk: Walk, item: ItemDone | None, position: int) -> Tile | None:
     if item is None:
         return None
-    return Tile((read_image(store, root + item.key),), _label(walk, position))
+    return Tile((read_output(store, root, item),), _label(walk, position))
 
 
 def _input(store: Store, root: str, item: ItemDone | None) -> Tile | None:

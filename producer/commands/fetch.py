@@ -40,9 +40,10 @@ def fetch_command(session: Session, job: str, folder: Path | None, as_json: bool
     check_folder(target)
     keys = JobKeys(found.job_id)
     fetcher = Fetcher(session.store, keys, target, session.settings.io_threads)
-    with make_bar(total=status.done, desc="fetching", unit=" files", disable=not sys.stderr.isatty()) as bar:
+    total = None if found.spec.shards else status.done
+    with make_bar(total=total, desc="fetching", unit=" files", disable=not sys.stderr.isatty()) as bar:
         fetcher.fetch(outputs(session.store, keys, reader.end), bar.update)
-    fetcher.fetch(side_files(session.store, keys), lambda: None)
+        fetcher.fetch(side_files(session.store, keys), bar.update if found.spec.shards else lambda: None)
     if reader.end is not None:
         fetcher.fetch(documents(reader.end), lambda: None)
     else:

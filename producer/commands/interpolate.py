@@ -64,10 +64,7 @@ def interpolate_command(
     method: str,
     fps: int,
     fit: str,
-    image_format: str,
-    quality: int | None,
-    save_latents: bool,
-    part_size: int | None,
+    output: dict[str, Any],
     **options: Any,
 ) -> int:
     """Walk through latent space, and make an animation of it.
@@ -96,10 +93,7 @@ def interpolate_command(
             method=method,
             fps=fps,
             fit=fit,
-            format=image_format,
-            quality=quality,
-            save_latents=save_latents,
-            part_size=part_size,
+            **output,
         )
 
     return submit_job(session, spec_of, seed_drawn=pairs is not None and seed is None, **options)

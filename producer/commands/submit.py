@@ -51,10 +51,7 @@ def sample_command(
     seed: int | None,
     temperature: float,
     prior: str,
-    image_format: str,
-    quality: int | None,
-    save_latents: bool,
-    part_size: int | None,
+    output: dict[str, Any],
     **options: Any,
 ) -> int:
     """Draw N new car images from the model, or those of a seed that --indices names."""
@@ -67,10 +64,7 @@ def sample_command(
             seed=default_seed if seed is None else seed,
             temperature=temperature,
             prior=prior,
-            format=image_format,
-            quality=quality,
-            save_latents=save_latents,
-            part_size=part_size,
+            **output,
         )
 
     return submit_job(session, spec_of, seed_drawn=seed is None, **options)
@@ -106,10 +100,7 @@ def reconstruct_command(
     fit: str,
     noise: float,
     max_failure_rate: float,
-    image_format: str,
-    quality: int | None,
-    save_latents: bool,
-    part_size: int | None,
+    output: dict[str, Any],
     **options: Any,
 ) -> int:
     """Encode and decode every image below SOURCE: s3://bucket/prefix, file:///folder, or a path on this machine."""
@@ -120,9 +111,6 @@ def reconstruct_command(
         fit=fit,
         noise=noise,
         max_failure_rate=max_failure_rate,
-        format=image_format,
-        quality=quality,
-        save_latents=save_latents,
-        part_size=part_size,
+        **output,
     )
     return submit_job(session, lambda _seed: spec, seed_drawn=False, **options)

@@ -135,6 +135,18 @@ def test_stream_gives_the_bytes_in_chunks_when_the_object_is_there(store: Store,
     assert all(len(chunk) <= 10 for chunk in chunks)
 
 
+@pytest.mark.parametrize(
+    ("start", "size", "expected"),
+    [(0, 5, b"01234"), (7, 12, b"7890123456789012345"[:12]), (25, 100, b"56789"), (30, 5, b""), (4, 0, b"")],
+)
+def test_stream_gives_only_the_range_when_one_is_asked_for(
+    store: Store, start: int, size: int, expected: bytes
+) -> None:
+    store.write("a/b", b"0123456789" * 3)
+
+    assert b"".join(store.stream("a/b", start=start, size_bytes=size, chunk_bytes=10)) == expected
+
+
 def test_stream_says_so_when_the_object_is_missing_or_replaced(store: Store) -> None:
     with pytest.raises(ObjectMissing, match="'a'"):
         next(store.stream("a"))

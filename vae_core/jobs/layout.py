@@ -41,11 +41,13 @@ class JobKeys:
         self.animation_gif = f"{self.root}animation.gif"
         self.page = f"{self.root}index.html"
         self.images = f"{self.root}images/"
+        self.shards = f"{self.root}shards/"
         self.sheets = f"{self.root}sheets/"
         self.latents = f"{self.root}latents/"
         self.parts = f"{self.root}parts/"
         self.dead_parts = f"{self.root}dead/"
         self.all_attempts = f"{self.root}attempts/"
+        self.result_folders = (self.images, self.latents, self.shards, self.sheets)
 
     def inputs(self, input_set: str, part: int) -> str:
         return f"{self.root}inputs/{input_set}/{part:05d}.jsonl"
@@ -67,15 +69,25 @@ class JobKeys:
         return f"{self.attempts(part)}{token}"
 
 
-def part_of(key: str) -> int | None:
+def part_of(key: str, extension: str = "json") -> int | None:
     """The part that a key such as `…/parts/00012.json` or `…/dead/00012.json` is about, or None for any other name."""
-    name, dot, extension = key.rpartition("/")[2].partition(".")
-    return int(name) if dot and extension == "json" and name.isascii() and name.isdigit() else None
+    name, dot, found = key.rpartition("/")[2].partition(".")
+    return int(name) if dot and found == extension and name.isascii() and name.isdigit() else None
 
 
 def sheet_name(part: int) -> str:
     """An atlas of a part's images, relative to the job's folder."""
     return f"sheets/{part:05d}.webp"
+
+
+def shard_name(part: int) -> str:
+    """The tar of a part's images, relative to the job's folder."""
+    return f"shards/{part:05d}.tar"
+
+
+def member_name(index: int, extension: str) -> str:
+    """A file about item `index` in a shard: what it is called before its first dot ties it to its image."""
+    return f"{index:08d}.{extension}"
 
 
 def latents_name(part: int) -> str:
@@ -90,7 +102,7 @@ def fitted_input_name(index: int) -> str:
 
 def sample_name(index: int, image_format: str) -> str:
     """Output of a sample or interpolate job, relative to the job's folder."""
-    return f"images/{index:08d}.{EXTENSIONS[image_format]}"
+    return f"images/{member_name(index, EXTENSIONS[image_format])}"
 
 
 def reconstruction_name(source_key: str, image_format: str) -> str:

@@ -11,6 +11,8 @@ class ItemDone(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """One finished item; without `tag`, a line of `manifest.jsonl`.
 
     key: of the output, relative to the job's folder, and so to the manifest.
+    member, offset: in a job with shards, `key` is that of a tar, in which the output is called `member` and begins at
+        this byte.
     source, source_tag: the input's key and the tag of the version that was read.
     psnr: dB against the fitted input over all pixels and channels, peak 255, at most 100. ssim: in [-1, 1].
     noisy_psnr: dB of what the encoder saw against the fitted input, where noise was laid on it.
@@ -20,6 +22,8 @@ class ItemDone(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     index: int
     key: str
+    member: str | None = None
+    offset: int | None = None
     sha256: str
     size_bytes: int
     source: str | None = None
@@ -41,7 +45,10 @@ class ItemError(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 class SideFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A file of a part that is no item: its sheet, or an input fitted for the contact sheet. Key as in ItemDone."""
+    """A file of a part that is no item: its shard, its sheet, an input fitted for the contact sheet.
+
+    key: as in ItemDone.
+    """
 
     key: str
     sha256: str

@@ -38,12 +38,14 @@ class _Spec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     format: of the output images. quality: of jpeg and webp, 1 to 100, or None for what is set for the format.
     save_latents: whether each part also leaves the latents of its items.
+    shards: whether a part's images lie in one tar, each beside its own JSON, instead of in a file each.
     part_size: items in a part, or None for the planning worker's VAEJOB_PART_SIZE. Changes no output byte.
     """
 
     format: str = "png"
     quality: int | None = None
     save_latents: bool = False
+    shards: bool = False
     part_size: int | None = None
 
     def __post_init__(self) -> None:

@@ -41,10 +41,13 @@ class Store(Protocol):
     def read(self, key: str, *, max_bytes: int | None = None, if_tag: str | None = None) -> Blob:
         """Whole content. Raises ObjectMissing, ObjectTooLarge (before the body is read), ObjectChanged (other tag)."""
 
-    def stream(self, key: str, *, chunk_bytes: int = CHUNK_BYTES) -> Iterator[bytes]:
+    def stream(
+        self, key: str, *, start: int = 0, size_bytes: int | None = None, chunk_bytes: int = CHUNK_BYTES
+    ) -> Iterator[bytes]:
         """The content in chunks, all of one version, for objects that are not to be held whole.
 
-        The first step raises ObjectMissing, a later one ObjectChanged if the object was replaced meanwhile.
+        start, size_bytes: only so many bytes from there on, as far as there are any; to the end if None. The first step
+        raises ObjectMissing, a later one ObjectChanged if the object was replaced meanwhile.
         """
 
     def stat(self, key: str) -> StoredObject | None:
@@ -71,3 +74,10 @@ class Store(Protocol):
 
     def check(self) -> None:
         """Returns if the store can be listed; otherwise raises StoreError or StoreUnavailable, naming the remedy."""
+
+
+def extents(total_bytes: int, start: int, size_bytes: int | None, chunk_bytes: int) -> Iterator[tuple[int, int]]:
+    """First byte and end of each chunk of what `Store.stream` is asked for, of an object of `total_bytes`."""
+    stop = total_bytes if size_bytes is None else min(total_bytes, start + size_bytes)
+    for first in range(start, stop, chunk_bytes):
+        yield first, min(first + chunk_bytes, stop)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from vae_core.errors import InvalidValue, ObjectChanged, ObjectMissing, ObjectTooLarge, StoreError, StoreUnavailable
 from vae_core.storage import drafts, tree
-from vae_core.storage.base import CHUNK_BYTES, Blob, StoredObject
+from vae_core.storage.base import CHUNK_BYTES, Blob, StoredObject, extents
 from vae_core.storage.keys import TEMPORARY, encoded, folder_segments, shown
 
 _TRIES = 50
@@ -50,7 +50,9 @@ class FolderStore:
                 return blob
         raise StoreUnavailable(f"{self.url}: key {shown(key)} keeps changing while it is read; try again once complete")
 
-    def stream(self, key: str, *, chunk_bytes: int = CHUNK_BYTES) -> Iterator[bytes]:
+    def stream(
+        self, key: str, *, start: int = 0, size_bytes: int | None = None, chunk_bytes: int = CHUNK_BYTES
+    ) -> Iterator[bytes]:
         *above, name = folder_segments(key, self.url)
         with ExitStack() as stack:
             try:
@@ -60,8 +62,9 @@ class FolderStore:
                 raise ObjectMissing(f"{self.url}: no object has key {shown(key)}") from exc
             before = os.fstat(file)
             self._refuse_unfit(key, before, None, None)
-            for start in range(0, before.st_size, chunk_bytes):
-                wanted = min(chunk_bytes, before.st_size - start)
+            os.lseek(file, start, os.SEEK_SET)
+            for first, end in extents(before.st_size, start, size_bytes, chunk_bytes):
+                wanted = end - first
                 with tree.disk_errors(self.url, f"key {shown(key)}"):
                     data = tree.read_up_to(file, wanted)
                     after = os.fstat(file)

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from vae_core.errors import InvalidValue, ObjectChanged, ObjectMissing, ObjectTooLarge, StoreError, StoreUnavailable
-from vae_core.storage.base import CHUNK_BYTES, Blob, StoredObject
+from vae_core.storage.base import CHUNK_BYTES, Blob, StoredObject, extents
 from vae_core.storage.keys import bucket_key, shown
-from vae_core.storage.s3_client import S3Options, shared_connection
+from vae_core.storage.s3_client import S3Options, shared_connection, tag_of
 from vae_core.storage.s3_deletion import delete_batch
 from vae_core.storage.s3_errors import answer_of
 from vae_core.storage.s3_listing import folder_names, objects
@@ -90,12 +90,15 @@ class S3Store:
 
         return self._connection.call(f"{self.url}: key {shown(key)}", operation)
 
-    def stream(self, key: str, *, chunk_bytes: int = CHUNK_BYTES) -> Iterator[bytes]:
+    def stream(
+        self, key: str, *, start: int = 0, size_bytes: int | None = None, chunk_bytes: int = CHUNK_BYTES
+    ) -> Iterator[bytes]:
         found = self.stat(key)
         if found is None:
             raise ObjectMissing(f"{self.url}: no object has key {shown(key)}")
         name = bucket_key(self._root, key, self.url)
-        yield from chunks(self._connection, self._bucket, name, found, self.url, chunk_bytes)
+        wanted = extents(found.size_bytes, start, size_bytes, chunk_bytes)
+        yield from chunks(self._connection, self._bucket, name, found, self.url, wanted)
 
     def stat(self, key: str) -> StoredObject | None:
         name = bucket_key(self._root, key, self.url)
@@ -107,7 +110,7 @@ class S3Store:
                 if answer_of(exc).status == 404:
                     return None
                 raise
-            return StoredObject(key, answer["ContentLength"], _tag(answer.get("ETag", "")))
+            return StoredObject(key, answer["ContentLength"], tag_of(answer.get("ETag", "")))
 
         found = self._connection.call(f"{self.url}: key {shown(key)}", operation)
         if found is None:
@@ -121,7 +124,7 @@ class S3Store:
         def operation(client: S3Client) -> str:
             return client.put_object(Bucket=self._bucket, Key=name, Body=data, ContentType=kind).get("ETag", "")
 
-        return _tag(self._connection.call(f"{self.url}: key {shown(key)}", operation))
+        return tag_of(self._connection.call(f"{self.url}: key {shown(key)}", operation))
 
     def create(self, key: str, data: bytes, *, content_type: str | None = None) -> bool:
         for _ in range(_CREATE_TRIES):
@@ -160,7 +163,7 @@ class S3Store:
         self._connection.call(f"{self.url}: listing the bucket", operation)
 
     def _received(self, key: str, answer: GetObjectOutputTypeDef, max_bytes: int | None, if_tag: str | None) -> Blob:
-        tag = _tag(answer.get("ETag", ""))
+        tag = tag_of(answer.get("ETag", ""))
         if if_tag is not None and tag != if_tag:
             # A server that does not know If-Match sends whatever is there.
             raise ObjectChanged(f"{self.url}: key {shown(key)} was replaced: its tag is {tag}, not {if_tag}")
@@ -232,8 +235,3 @@ class S3Store:
 
         self._connection.call(f"{self.url}: the bucket", operation)
         self._bucket_seen = True
-
-
-def _tag(etag: str) -> str:
-    """An ETag as it is compared: some servers quote it in one answer and not in another."""
-    return etag.removeprefix("W/").strip('"')

@@ -130,3 +130,8 @@ def shared_connection(options: S3Options) -> S3Connection:
     """
     variables = frozenset((name, value) for name, value in os.environ.items() if name.startswith("AWS_"))
     return _CONNECTIONS.setdefault((options, variables), S3Connection(options))
+
+
+def tag_of(etag: str) -> str:
+    """An ETag as it is compared: some servers quote it in one answer and not in another."""
+    return etag.removeprefix("W/").strip('"')

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from vae_core.errors import StoreError, StoreUnavailable
 from vae_core.storage.base import StoredObject
-from vae_core.storage.s3_client import S3Connection
+from vae_core.storage.s3_client import S3Connection, tag_of
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -56,7 +56,7 @@ def objects(connection: S3Connection, bucket: str, root: str, prefix: str, url: 
             if key.encode() <= last:
                 raise StoreError(f"{url}: the server lists {key!r} out of order; use a general purpose bucket")
             last = key.encode()
-            yield StoredObject(key, entry["Size"], entry.get("ETag", "").removeprefix("W/").strip('"'))
+            yield StoredObject(key, entry["Size"], tag_of(entry.get("ETag", "")))
 
 
 def folder_names(connection: S3Connection, bucket: str, prefix: str, url: str) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from vae_core.errors import ObjectChanged, StoreUnavailable
 from vae_core.storage.base import StoredObject
 from vae_core.storage.keys import shown
-from vae_core.storage.s3_client import S3Connection
+from vae_core.storage.s3_client import S3Connection, tag_of
 from vae_core.storage.s3_errors import answer_of
 
 if TYPE_CHECKING:
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 
 
 def chunks(
-    connection: S3Connection, bucket: str, name: str, found: StoredObject, url: str, chunk_bytes: int
+    connection: S3Connection, bucket: str, name: str, found: StoredObject, url: str, wanted: Iterable[tuple[int, int]]
 ) -> Iterator[bytes]:
-    """The object `name` of the bucket as `found` says it is. Raises ObjectChanged once it is another version.
+    """Those bytes of the object `name` of the bucket, as `found` says it is: first and end of each chunk.
 
-    A server that does not know If-Match, or ranges, is found out by what it sends.
+    Raises ObjectChanged once it is another version. A server that does not know If-Match, or ranges, is found out by
+    what it sends.
     """
     what = f"{url}: key {shown(found.key)}"
-    for start in range(0, found.size_bytes, chunk_bytes):
-        end = min(start + chunk_bytes, found.size_bytes)
+    for start, end in wanted:
 
         def operation(client: S3Client, start: int = start, end: int = end) -> bytes:
             try:
@@ -39,7 +39,7 @@ def chunks(
                     raise ObjectChanged(f"{what} was replaced while it was read") from exc
                 raise
             with closing(answer["Body"]):
-                if answer.get("ETag", "").removeprefix("W/").strip('"') != found.tag:
+                if tag_of(answer.get("ETag", "")) != found.tag:
                     raise ObjectChanged(f"{what} was replaced while it was read")
                 data = answer["Body"].read(end - start + 1)
             if len(data) != end - start:

@@ -155,12 +155,13 @@ class Grid {
     const which = TILES[this.view];
     const image = new Image();
     image.onload = () => {
+      released(image.src);
       if (cell.item !== item) return;
       const px = image.naturalHeight;
       const slot = which.indexOf(DATA.tilesEach - 1);
       if (slot >= 0) sized(cell.canvas, px * which.length, px).drawImage(image, slot * px, 0);
     };
-    image.src = item.url;
+    item.imageUrl().then((url) => { image.src = url; }, () => {}); // what cannot be had stays blank
   }
 
   redraw(sheet) {

@@ -1,15 +1,35 @@
 // What the page shows, as plain data: items flattened from their sheets, and the orders and filters over them.
 
 const DATA = JSON.parse(document.getElementById("data").textContent);
+const CONTENT_TYPES = { png: "image/png", jpg: "image/jpeg", webp: "image/webp" };
+
 class Item {
-  constructor([index, key, source, psnr, ssim, outlier, bytes, sha256], sheet, tile) {
+  constructor([index, key, source, psnr, ssim, outlier, bytes, sha256, offset = null], sheet, tile) {
     Object.assign(this, { index, key, source, psnr, ssim, outlier, bytes, sha256 });
+    this.offset = offset; // where it begins in its shard, in which `key` is its name; null for a file of its own
     this.sheet = sheet; // the number of its sheet
     this.tile = tile; // its first tile on that
   }
 
+  get inShard() {
+    return this.offset !== null;
+  }
+
+  /** Of the file that it is, or lies in. */
   get url() {
-    return this.key.split("/").map(encodeURIComponent).join("/");
+    const file = this.inShard ? DATA.sheets[this.sheet].shard : this.key;
+    return file.split("/").map(encodeURIComponent).join("/");
+  }
+
+  /** An address for an <img>: of its file, or of what was read out of its shard, which `released` lets go of. */
+  async imageUrl() {
+    if (!this.inShard) return this.url;
+    const end = this.offset + this.bytes;
+    const answer = await fetch(this.url, { headers: { Range: `bytes=${this.offset}-${end - 1}` } });
+    if (!answer.ok) throw new Error(`${this.url}: ${answer.status}`);
+    const data = await answer.arrayBuffer();
+    const own = answer.status === 206 ? data : data.slice(this.offset, end); // a server without ranges sent it all
+    return URL.createObjectURL(new Blob([own], { type: CONTENT_TYPES[this.key.split(".").pop()] }));
   }
 
   get name() {
@@ -28,6 +48,7 @@ const ERRORS = DATA.errors.map(([index, source, code, message]) => ({
   index, source, code, message, haystack: `${index} ${source ?? ""} ${code} ${message}`.toLowerCase(),
 }));
 
+const released = (url) => url.startsWith("blob:") && URL.revokeObjectURL(url);
 const number = (value) => value.toLocaleString("en");
 const plural = (count, noun) => `${number(count)} ${noun}${count === 1 ? "" : "s"}`;
 

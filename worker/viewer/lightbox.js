@@ -26,6 +26,7 @@ class Lightbox {
     this.dialog.addEventListener("click", (event) => event.target === this.dialog && this.dialog.close());
     this.dialog.addEventListener("close", () => {
       history.replaceState(null, "", location.pathname + location.search);
+      this.letGo();
       onClose(this.position);
     });
     this.dialog.addEventListener("keydown", (event) => this.onKey(event));
@@ -40,12 +41,12 @@ class Lightbox {
   }
 
   open(position) {
-    this.show(position);
     if (!this.dialog.open) {
       this.dialog.tabIndex = -1;
       this.dialog.showModal();
-      this.dialog.focus();
     }
+    this.show(position);
+    this.dialog.focus();
   }
 
   move(step) {
@@ -61,8 +62,6 @@ class Lightbox {
     history.replaceState(null, "", `#${item.index}`);
     this.notice.textContent = "";
     this.preview.hidden = false;
-    this.image.hidden = false;
-    this.image.src = item.url;
     this.image.alt = this.comparing ? `Reconstruction of ${item.source}` : `Image ${item.index}`;
     this.paint(this.preview, item, DATA.tilesEach - 1);
     if (this.comparing) this.paint(this.before, item, 0);
@@ -74,7 +73,37 @@ class Lightbox {
     document.getElementById("previous").disabled = position === 0;
     document.getElementById("next").disabled = position === items.length - 1;
     if (document.activeElement === document.body && this.dialog.open) this.dialog.focus(); // a disabled button lost it
-    if (position + 1 < items.length) new Image().src = items[position + 1].url;
+    this.load(item);
+    const next = items[position + 1];
+    if (next && !next.inShard) new Image().src = next.url;
+  }
+
+  /** Shows the image itself over its tile, once it is there. */
+  async load(item) {
+    this.letGo();
+    let url;
+    try {
+      url = await item.imageUrl();
+    } catch {
+      if (this.item !== item) return;
+      this.notice.textContent = FROM_FOLDER
+        ? "Opened from a folder, the page cannot read inside a shard: this is the image's tile from the sheet."
+        : "The image could not be read out of its shard; this is its tile from the sheet.";
+      return;
+    }
+    if (this.item !== item || !this.dialog.open) {
+      released(url);
+      return;
+    }
+    this.image.hidden = false;
+    this.image.src = url;
+    if (item.inShard) Object.assign(this.file, { href: url, download: item.key });
+  }
+
+  letGo() {
+    released(this.image.src);
+    this.image.hidden = true;
+    this.image.removeAttribute("src");
   }
 
   async paint(canvas, item, tile) {
@@ -106,10 +135,12 @@ class Lightbox {
   }
 
   fillRecord(item) {
-    const file = element("a", "", item.key);
+    const shard = item.inShard ? `${DATA.sheets[item.sheet].shard}: ` : "";
+    const file = element("a", "", `${shard}${item.key}`);
     file.href = item.url;
     file.target = "_blank";
     file.rel = "noopener";
+    this.file = file;
     const rows = [
       ["Index", number(item.index)],
       ["Source", item.source],
