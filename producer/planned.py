@@ -10,6 +10,7 @@ from vae_core.errors import BadDocument, ObjectMissing
 from vae_core.jobs.job import Job, Plan
 from vae_core.jobs.layout import (
     EXTENSIONS,
+    extremes_name,
     fitted_input_name,
     latents_name,
     member_name,
@@ -92,6 +93,8 @@ class PlannedItems:
     def side_names(self, part: int) -> set[str]:
         """The side files that the part may have."""
         names = {sheet_name(part), latents_name(part), *self.fitted_names(part_range(self._plan, part))}
+        if isinstance(self._job.spec, ReconstructSpec):
+            names.add(extremes_name(part))
         return names | {shard_name(part)} if self._job.spec.shards else names
 
     def fitted_names(self, positions: range) -> Iterable[str]:

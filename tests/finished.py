@@ -85,14 +85,14 @@ class JobFolder:
         self.store.create(self.keys.part(part), to_pretty_json(record))
         self.records.append(record)
 
-    def end(self, failure: Failure | None = None, *, with_grid: bool = True, animation: str | None = None) -> None:
+    def end(self, failure: Failure | None = None, *, with_grid: bool = True, extras: Sequence[str] = ()) -> None:
         """The documents about the whole job, and `end.json`."""
         items = [item for record in self.records for item in record.items]
         errors = [error for record in self.records for error in record.errors]
         state = "failed" if failure else "succeeded"
         end = End(state=state, items=self.plan.items, done=len(items), errors=len(errors), failure=failure)
         summary = make_summary(self.job, self.plan, end, self.records, errors)
-        page = make_page(self.job, self.plan, end, summary, self.records, errors, animation)
+        page = make_page(self.job, self.plan, end, summary, self.records, errors, extras)
         written = [
             self.put("errors.jsonl", to_lines(errors)),
             self.put("manifest.jsonl", to_lines(manifest_line(item) for item in items)),

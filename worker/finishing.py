@@ -27,6 +27,7 @@ from worker.hints import Hints
 from worker.lease import Lease
 from worker.outputs import read_output
 from worker.page import make_page
+from worker.quality_sheets import quality_sheets
 from worker.summary import make_summary
 
 log = logging.getLogger(__name__)
@@ -95,14 +96,15 @@ class Finisher:
             failure=None if cancelled else failure,
         )
         summary = make_summary(job, plan, end, records, errors)
-        films = list(self._animations(job, items))
-        page = make_page(job, plan, end, summary, records, errors, animation=_first_name(films, keys))
+        extras = [*self._animations(job, items), *quality_sheets(self._store, keys, records)]
+        names = [key.removeprefix(keys.root) for key, *_ in extras]
+        page = make_page(job, plan, end, summary, records, errors, names)
         documents = (
             (keys.errors, to_lines(errors), "application/x-ndjson"),
             (keys.manifest, to_lines(manifest_line(item) for item in items), "application/x-ndjson"),
             (keys.summary, to_pretty_json(summary), "application/json"),
             (keys.grid, make_grid(self._store, job, plan, items), "image/png"),
-            *films,
+            *extras,
             (keys.page, page, "text/html; charset=utf-8"),
         )
         written = []
@@ -174,11 +176,6 @@ class Finisher:
             return hashlib.sha256(self._store.read(key).data).hexdigest() == output.sha256
         except ObjectMissing:
             return False
-
-
-def _first_name(films: list[tuple[str, bytes, str]], keys: JobKeys) -> str | None:
-    """What the page shows of the animations, relative to the job's folder: the WebP."""
-    return films[0][0].removeprefix(keys.root) if films else None
 
 
 def _failure(job: Job, plan: Plan, records: list[PartRecord], dead: dict[int, Failure]) -> Failure | None:

@@ -16,7 +16,7 @@ from worker.outputs import read_image, read_output
 from worker.walk_sheet import walk_sheet
 
 _SAMPLE_COLUMNS = 10
-_PAIR_COLUMNS = 5
+PAIR_COLUMNS = 5
 
 
 def make_grid(store: Store, job: Job, plan: Plan, items: Sequence[ItemDone]) -> bytes:
@@ -36,9 +36,9 @@ def make_grid(store: Store, job: Job, plan: Plan, items: Sequence[ItemDone]) -> 
             tiles = []
             for item in shown:
                 fitted = read_image(store, root + fitted_input_name(item.index))
-                tiles.append(Tile((fitted, read_output(store, root, item)), _pair_label(item)))
+                tiles.append(Tile((fitted, read_output(store, root, item)), pair_label(item)))
             title = f"{_count(plan.items, len(shown))} inputs, each beside its reconstruction"
-            return contact_sheet(tiles, title=title, columns=_PAIR_COLUMNS)
+            return contact_sheet(tiles, title=title, columns=PAIR_COLUMNS)
         case InterpolateSpec():
             return walk_sheet(store, root, spec, items)
 
@@ -53,6 +53,7 @@ def _count(planned: int, shown: int) -> str:
     return str(planned) if shown == planned else f"{shown} of {planned:,}"
 
 
-def _pair_label(item: ItemDone) -> str:
+def pair_label(item: ItemDone) -> str:
+    """`a.jpg  21.3 dB`, for an input and its reconstruction."""
     name = (item.source or "").rpartition("/")[2]
     return f"{name}  {item.psnr:.1f} dB" if item.psnr is not None else name

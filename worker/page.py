@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import html
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from importlib.resources import files
 from pathlib import PurePosixPath
 from string import Template
@@ -23,6 +23,8 @@ SHOWN_ITEMS = 10_000
 SHOWN_ERRORS = 1_000
 _SCRIPTS = ("items.js", "sheets.js", "grid.js", "lightbox.js", "page.js")
 _DECIMALS = 4
+_ANIMATION = "animation.webp"
+_QUALITY_SHEETS = (("worst.png", "Worst"), ("best.png", "Best"))
 
 
 def make_page(
@@ -32,14 +34,14 @@ def make_page(
     summary: dict[str, Any],
     records: Sequence[PartRecord],
     errors: Sequence[ItemError],
-    animation: str | None = None,
+    extras: Collection[str] = (),
 ) -> bytes:
     """HTML that needs nothing but the job's own folder, opened from the bucket or by double click.
 
     Whatever came from a caller or a key is escaped: here for HTML, and in the data block against ending it early. The
     page's own policy lets no other script run, and nothing be loaded but from where the page itself lies.
 
-    animation: name of a WebP in the job's folder, beside which lies a GIF of the same name; or None.
+    extras: names of the documents that not every job has: animations, and the sheets of worst and best.
     """
     style = _file("page.css")
     # In one function, so that the names of the pieces are no global ones.
@@ -57,7 +59,8 @@ def make_page(
         numbers=numbers(plan, end, summary, records),
         parameters=parameters(job),
         facts=facts(job, plan, summary),
-        animation=_film(animation) if animation else "",
+        sheets="".join(f'<a href="{name}">{text}</a>' for name, text in _QUALITY_SHEETS if name in extras),
+        animation=_film(_ANIMATION) if _ANIMATION in extras else "",
         data=to_json(_data(job, end, summary, records, errors)).decode().replace("<", "\\u003c"),
         script=script,
     )
@@ -86,7 +89,7 @@ def _policy(script: str, style: str) -> str:
 
 
 def _film(animation: str) -> str:
-    """The animation, which the script starts, or leaves to a button where less motion is wanted."""
+    """The animation and the GIF of the same name. The script starts it, or leaves that to who wants less motion."""
     source = html.escape(animation)
     gif = html.escape(str(PurePosixPath(animation).with_suffix(".gif")))
     return (

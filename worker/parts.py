@@ -37,7 +37,7 @@ from worker.kinds import Kind
 from worker.lease import Lease
 from worker.pointing import open_points
 from worker.reconstructing import Reconstructing
-from worker.runner import Assignment, PartRunner
+from worker.runner import Assignment, Machine, PartRunner
 from worker.sampling import Sampling
 from worker.sender import Sender
 
@@ -171,7 +171,7 @@ class PartHandler:
             Assignment(job, plan, part, lease.token),
             self._kind(job, plan, part),
             batch_size=engine.batch_size,
-            engine_kind=str(engine.kind),
+            machine=Machine(str(engine.kind), engine.kind.device, engine.device_type),
             guard=guard,
             on_progress=lambda done: self._note_progress(job.job_id, part, done),
         )

@@ -23,6 +23,7 @@ from vae_core.jobs.job import Job, Plan
 from vae_core.jobs.layout import (
     EXTENSIONS,
     JobKeys,
+    extremes_name,
     fitted_input_name,
     latents_name,
     member_name,
@@ -34,6 +35,7 @@ from vae_core.jobs.parts import part_range
 from vae_core.jobs.records import ItemDone, ItemError, PartRecord, SideFile
 from vae_core.jobs.spec import ReconstructSpec
 from vae_core.storage.base import Store
+from worker.extremes import ExtremeInputs
 from worker.guard import Guard
 from worker.kinds import Kind, Picture
 from worker.pipeline import run_batches
@@ -51,6 +53,14 @@ class Assignment(NamedTuple):
     attempt: str
 
 
+class Machine(NamedTuple):
+    """What a part is done on: the kind of engine, and the device as in PartRecord."""
+
+    kind: str
+    device: str
+    device_type: str
+
+
 class PartRunner:
     """Runs parts against one store, fetching and writing on `executor`'s threads."""
 
@@ -64,7 +74,7 @@ class PartRunner:
         kind: Kind,
         *,
         batch_size: int,
-        engine_kind: str,
+        machine: Machine,
         guard: Guard,
         on_progress: Callable[[int], None],
     ) -> PartRecord:
@@ -91,13 +101,17 @@ class PartRunner:
                 on_progress(len(done) + len(errors))
             items = work.write_shard(done) if assignment.job.spec.shards else done
             work.write_sheet()
+            work.write_extremes()
             work.write_latents()
         return PartRecord(
             part=assignment.part,
             items=tuple(items),
             errors=tuple(errors),
             files=tuple(sorted(work.files, key=lambda file: file.key)),
-            kind=f"{engine_kind}, {encoder_name(assignment.job.spec.format)}",
+            kind=f"{machine.kind}, {encoder_name(assignment.job.spec.format)}",
+            device=machine.device,
+            device_type=machine.device_type,
+            input_bytes=work.input_bytes,
             seconds=work.seconds.rounded(),
             attempt=assignment.attempt,
             worker=f"{socket.gethostname()}:{os.getpid()}",
@@ -118,8 +132,15 @@ class _Work:
         self._tiles: dict[int, Sequence[NDArray[np.uint8]]] = {}
         self._latents: dict[int, NDArray[np.float32]] = {}
         self._encoded: dict[int, bytes] = {}  # with shards: what is written once the part is whole
+        self._extremes = ExtremeInputs()
+        self._input_bytes: dict[int, int] = {}
         self.files: list[SideFile] = []
         self.seconds = StageSeconds()
+
+    @property
+    def input_bytes(self) -> int:
+        """Of the inputs that pictures were made of."""
+        return sum(self._input_bytes.values())
 
     def timed(self, stage: str, call: Callable[[], T]) -> T:
         with self.seconds.measured(stage):
@@ -141,9 +162,11 @@ class _Work:
         self._tiles[picture.index] = [atlas_tile(pixels) for pixels in tiles]
         if seen is not None and picture.index in self._kept_inputs:
             self._put_file(fitted_input_name(picture.index), encode_image(seen, "png"), "image/png")
+        if picture.source is not None:
+            self._input_bytes[picture.index] = picture.source.size_bytes
         if self._spec.save_latents:
             self._latents[picture.index] = picture.latent
-        return ItemDone(
+        item = ItemDone(
             index=picture.index,
             key=picture.name,
             member=member,
@@ -157,6 +180,9 @@ class _Work:
             outlier=picture.outlier,
             tag=tag,
         )
+        if seen is not None and self._pairs:
+            self._extremes.add(item, seen)
+        return item
 
     def write_shard(self, done: Sequence[ItemDone]) -> Sequence[ItemDone]:
         """Writes the tar of the part's images, if there are any; the items as they lie in it."""
@@ -175,6 +201,12 @@ class _Work:
             with self.seconds.measured("sheet"):
                 data = atlas(tiles)
             self._put_file(sheet_name(self._part), data, "image/webp")
+
+    def write_extremes(self) -> None:
+        """Writes the fitted inputs that came out worst and best, for the sheets of the whole job."""
+        strip = self._extremes.strip()
+        if strip is not None:
+            self._put_file(extremes_name(self._part), encode_image(strip, "png"), "image/png")
 
     def write_latents(self) -> None:
         """Writes the latents of the part's images in order, float32 (images, Z), where the spec asks for them."""

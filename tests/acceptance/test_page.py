@@ -349,7 +349,7 @@ def test_animation_runs_unless_less_motion_is_wanted(browser: Browser, tmp_path:
         path = tmp_path / name
         frames[0].save(path, save_all=True, append_images=frames[1:], duration=80, loop=0)
         folder.put(name, path.read_bytes())
-    folder.end(animation="animation.webp", with_grid=False)
+    folder.end(extras=["animation.webp"], with_grid=False)
     with opened_tab(browser, reduced_motion=motion) as tab:
         tab.page.goto(folder.page.as_uri())
         film = tab.page.locator("#film")

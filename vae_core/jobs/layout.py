@@ -37,6 +37,8 @@ class JobKeys:
         self.errors = f"{self.root}errors.jsonl"
         self.summary = f"{self.root}summary.json"
         self.grid = f"{self.root}grid.png"
+        self.worst = f"{self.root}worst.png"
+        self.best = f"{self.root}best.png"
         self.animation_webp = f"{self.root}animation.webp"
         self.animation_gif = f"{self.root}animation.gif"
         self.page = f"{self.root}index.html"
@@ -98,6 +100,11 @@ def latents_name(part: int) -> str:
 def fitted_input_name(index: int) -> str:
     """A fitted input that the contact sheet shows, relative to the job's folder."""
     return f"sheets/inputs/{index:08d}.png"
+
+
+def extremes_name(part: int) -> str:
+    """The fitted inputs of a part that came out worst and best, one below the other, relative to the job's folder."""
+    return f"sheets/extremes/{part:05d}.png"
 
 
 def sample_name(index: int, image_format: str) -> str:

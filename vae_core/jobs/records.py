@@ -7,8 +7,11 @@ import msgspec
 from vae_core.jobs.job import VERSION
 
 
+MANIFEST_VERSION = 1
+
+
 class ItemDone(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """One finished item; without `tag`, a line of `manifest.jsonl`.
+    """One finished item; without `tag` and with `version`, a line of `manifest.jsonl`.
 
     key: of the output, relative to the job's folder, and so to the manifest.
     member, offset: in a job with shards, `key` is that of a tar, in which the output is called `member` and begins at
@@ -18,6 +21,7 @@ class ItemDone(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     noisy_psnr: dB of what the encoder saw against the fitted input, where noise was laid on it.
     outlier: how unlike the training images, in standard deviations; higher is stranger.
     tag: the store's tag of the output when it was written.
+    version: of the manifest's fields: a reader of version 1 can read any line of it, as fields may come but not go.
     """
 
     index: int
@@ -33,6 +37,7 @@ class ItemDone(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     noisy_psnr: float | None = None
     outlier: float | None = None
     tag: str = ""
+    version: int | None = None
 
 
 class ItemError(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -59,7 +64,8 @@ class SideFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 class PartRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`parts/00000.json`: the commit of a part.
 
-    kind: the engine's kind; outputs are the same byte for byte within one.
+    kind: the engine's kind; outputs are the same byte for byte within one. device, device_type: what it ran on, such as
+        the GPU's model and `cuda`. input_bytes: of the inputs that images were made of, as they were planned.
     seconds: wall-clock seconds, by stage. attempt: the token of the attempt that committed. worker: `host:pid`.
     """
 
@@ -68,6 +74,9 @@ class PartRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     errors: tuple[ItemError, ...]
     files: tuple[SideFile, ...]
     kind: str
+    device: str = ""
+    device_type: str = ""
+    input_bytes: int = 0
     seconds: dict[str, float]
     attempt: str
     worker: str
@@ -76,4 +85,4 @@ class PartRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 def manifest_line(item: ItemDone) -> ItemDone:
     """The item as the manifest shows it: without the store's tag, which two stores give differently."""
-    return msgspec.structs.replace(item, tag="")
+    return msgspec.structs.replace(item, tag="", version=MANIFEST_VERSION)

@@ -40,6 +40,7 @@ class Engine:
         self.batch_size = batch_size
         self.latent_dim = network.config.latent_dim
         self.image_size = network.config.image_size
+        self.device_type: str = device.type  # `cpu`, or `cuda`
         self.kind = EngineKind(
             device=device_model(device),
             torch_version=torch.__version__,

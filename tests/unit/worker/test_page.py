@@ -165,6 +165,6 @@ def test_time_is_shown_as_it_is_when_it_is_none() -> None:
 
 def test_animation_is_linked_when_there_is_one() -> None:
     assert 'id="film"' not in page_of([record(0, [item(0)])])
-    page = page_of([record(0, [item(0)])], animation="animation.webp")
+    page = page_of([record(0, [item(0)])], extras=["animation.webp", "animation.gif"])
     assert 'data-source="animation.webp"' in page
     assert 'href="animation.gif"' in page

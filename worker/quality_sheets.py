@@ -1,0 +1,45 @@
+"""The sheets of a reconstruction job's worst and best, `worst.png` and `best.png`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vae_core.imaging.sheets import Tile, contact_sheet
+from vae_core.jobs.layout import JobKeys, extremes_name
+from vae_core.jobs.records import PartRecord
+from vae_core.storage.base import Store
+from worker.extremes import best_of, extremes_of, worst_of
+from worker.grid import PAIR_COLUMNS, pair_label
+from worker.outputs import read_image, read_output
+
+
+def quality_sheets(store: Store, keys: JobKeys, records: Sequence[PartRecord]) -> Iterator[tuple[str, bytes, str]]:
+    """Key, content and type of each: the 20 inputs of lowest and of highest PSNR, each beside its reconstruction.
+
+    None where no part kept inputs for them.
+    """
+    kept = [record for record in records if any(file.key == extremes_name(record.part) for file in record.files)]
+    items = [item for record in kept for item in record.items]
+    parts = {item.index: record for record in kept for item in record.items}
+    chosen = ((keys.worst, "worst", worst_of(items)), (keys.best, "best", best_of(items)))
+    for key, word, shown in chosen:
+        if shown:
+            inputs = _inputs(store, keys, {parts[item.index].part: parts[item.index] for item in shown})
+            tiles = [
+                Tile((inputs[item.index], read_output(store, keys.root, item)), pair_label(item)) for item in shown
+            ]
+            title = f"The {len(shown)} {word} of {len(items):,} reconstructions, each beside its input"
+            yield key, contact_sheet(tiles, title=title, columns=PAIR_COLUMNS), "image/png"
+
+
+def _inputs(store: Store, keys: JobKeys, records: dict[int, PartRecord]) -> dict[int, NDArray[np.uint8]]:
+    """The inputs that these parts kept, by index of their item."""
+    inputs: dict[int, NDArray[np.uint8]] = {}
+    for part, record in records.items():
+        indices = extremes_of(record.items)
+        strip = read_image(store, keys.root + extremes_name(part))
+        inputs.update(zip(indices, np.split(strip, len(indices)), strict=True))
+    return inputs
