@@ -7,6 +7,7 @@ from typing import Any
 
 from producer import exits
 from producer.follow import follow
+from producer.key_list import KeyList
 from producer.output import emit_json, note, say
 from producer.session import Session
 from producer.status import JobReader
@@ -18,9 +19,9 @@ from vae_core.jobs.spec import kind_of, spec_fields
 from vae_core.jobs.state import ENDED
 
 
-def accept(session: Session, job: Job, *, watch: bool, as_json: bool) -> int:
+def accept(session: Session, job: Job, key_list: KeyList | None, *, watch: bool, as_json: bool) -> int:
     """Submits the job and says so; with `watch` follows it. Returns the exit code."""
-    job, is_new = submit(session.store, job)
+    job, is_new = submit(session.store, job, key_list.data if key_list is not None else None)
     try:
         return _tell(session, job, is_new, watch=watch, as_json=as_json)
     except KeyboardInterrupt:  # it is accepted: nothing that the user does here takes that back

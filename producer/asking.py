@@ -10,6 +10,7 @@ from typing import Any, TypeVar, cast
 import click
 
 from producer import exits
+from producer.key_list import KeyList
 from producer.params import OneOf, WholeNumber, json_option, refuse_together, watch_option
 from producer.request import SpecOf, check_checkpoint, make_job
 from producer.session import Session
@@ -54,16 +55,20 @@ def submit_job(
     as_json: bool,
     dry_run: bool,
     job_id: str | None,
+    key_list: KeyList | None = None,
 ) -> int:
-    """Submits the job, or shows what it would be. Returns the exit code. What it refuses leaves nothing behind."""
+    """Submits the job, or shows what it would be. Returns the exit code. What it refuses leaves nothing behind.
+
+    key_list: the inputs, where they are not to be listed.
+    """
     refuse_together(watch=watch, dry_run=dry_run)
     job = make_job(spec_of, job_id, datetime.now(UTC))
     check_checkpoint(session.settings)
     if dry_run:
         from producer.preview import show_preview
 
-        show_preview(session.settings, job, id_drawn=job_id is None, seed_drawn=seed_drawn, as_json=as_json)
+        show_preview(session.settings, job, key_list, id_drawn=job_id is None, seed_drawn=seed_drawn, as_json=as_json)
         return exits.DONE
     from producer.acceptance import accept
 
-    return accept(session, job, watch=watch, as_json=as_json)
+    return accept(session, job, key_list, watch=watch, as_json=as_json)

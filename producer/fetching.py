@@ -9,12 +9,12 @@ from typing import ClassVar
 
 import msgspec
 
-from producer.downloads import in_order
 from producer.results import ResultsDamaged, Wanted, read_verified
 from vae_core.errors import InvalidValue, PermanentError
 from vae_core.jobs.checks import shown
 from vae_core.jobs.ids import new_token
 from vae_core.jobs.layout import JobKeys
+from vae_core.parallel import in_order
 from vae_core.storage.base import Store
 
 

@@ -15,7 +15,7 @@ from vae_core.jobs.checks import shown
 from vae_core.jobs.ids import check_job_id, new_job_id, seed_for
 from vae_core.jobs.job import Job
 from vae_core.jobs.points import is_seed_point, parse_point
-from vae_core.jobs.sources import LOCAL, S3, Source, check_allowed, parse_source
+from vae_core.jobs.sources import LOCAL, S3, Source, check_allowed, parse_source, split_glob
 from vae_core.jobs.spec import JobSpec
 from vae_core.settings import Settings
 from vae_core.version import code_version
@@ -37,6 +37,21 @@ def make_job(spec_of: SpecOf, job_id: str | None, now: datetime) -> Job:
         submitted_by=user_at_host(),
         code_version=code_version(),
     )
+
+
+def source_and_glob(text: str, settings: Settings) -> tuple[str, str | None]:
+    """The address of a source that was typed as one or as a path on this machine, and the path glob below it, if any.
+
+    A path that exists is one, whatever its name. Raises as `source_url`.
+    """
+    if "://" not in text and os.path.lexists(Path(text).expanduser()):
+        return source_url(text, settings), None
+    place, glob = split_glob(text if "://" in text else f"{LOCAL}{_absolute(text)}")
+    if glob is None:
+        return source_url(text, settings), None
+    if place == f"{LOCAL}/":
+        raise InvalidValue(f"source {shown(text)!r} is the whole file system: name a folder before the first '*'")
+    return source_url(place, settings), glob
 
 
 def source_url(text: str, settings: Settings) -> str:
@@ -80,8 +95,12 @@ def check_checkpoint(settings: Settings) -> None:
             raise BadCheckpoint(f"VAEJOB_CHECKPOINT {error}") from error
 
 
+def _absolute(text: str) -> str:
+    return os.path.abspath(Path(text).expanduser())  # noqa: PTH100  # links stay as the user named them
+
+
 def _path_url(text: str) -> str:
-    path = os.path.abspath(Path(text).expanduser())  # noqa: PTH100  # links stay as the user named them
+    path = _absolute(text)
     if not text.strip() or "\0" in text or not os.path.lexists(path):
         allowed = f"{S3}bucket/prefix, {LOCAL}/absolute/path, or a path that exists here"
         raise InvalidValue(f"source {shown(text)!r} is neither an address nor a path that exists: {allowed}")

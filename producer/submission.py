@@ -12,20 +12,21 @@ from vae_core.errors import JobConflict, QueueUnavailable, StoreError, StoreUnav
 from vae_core.jobs.codec import to_pretty_json
 from vae_core.jobs.job import Job
 from vae_core.jobs.layout import JobKeys, open_key
-from vae_core.jobs.spec import same_request
+from vae_core.jobs.spec import ReconstructSpec, same_request
 from vae_core.settings import Settings
 from vae_core.storage.base import Store
 
 
-def submit(store: Store, job: Job) -> tuple[Job, bool]:
+def submit(store: Store, job: Job, key_list: bytes | None = None) -> tuple[Job, bool]:
     """Writes the job into the store; from then on it is accepted, and runs whatever happens to this process.
 
-    Returns the job as it is in the store, and whether this call put it there: the same id and spec is the same job.
-    Raises JobConflict for the same id with another spec, StoreUnavailable or StoreError with nothing left behind.
+    key_list: what the spec names by its SHA-256, if it does. Returns the job as it is in the store, and whether this call
+    put it there: the same id and spec is the same job. Raises JobConflict for the same id with another spec,
+    StoreUnavailable or StoreError with nothing left behind.
     """
     store.check()
     accepted = read_job(store, job.job_id)
-    if accepted is None and _create(store, job):
+    if accepted is None and _create(store, job, key_list):
         return job, True
     accepted = accepted or read_job(store, job.job_id)
     if accepted is None:
@@ -48,16 +49,20 @@ def call_workers(hints: Hints, settings: Settings, store_url: str, task: str, jo
     return absence(hints, settings, store_url)
 
 
-def _create(store: Store, job: Job) -> bool:
+def _create(store: Store, job: Job, key_list: bytes | None) -> bool:
     """False if another created a job of this id meanwhile."""
     keys, marker = JobKeys(job.job_id), open_key(job.job_id)
+    written = [marker]
     try:
         store.write(marker, b"")
+        if isinstance(job.spec, ReconstructSpec) and job.spec.keys_sha256 is not None:
+            written.append(keys.key_list(job.spec.keys_sha256))
+            store.write(written[-1], key_list or b"", content_type="text/plain; charset=utf-8")
         created = store.create(keys.job, to_pretty_json(job), content_type="application/json")
     except (StoreUnavailable, StoreError, KeyboardInterrupt):
         with suppress(StoreUnavailable, StoreError):
             if store.stat(keys.job) is None:
-                store.delete([marker])
+                store.delete(written)
         raise
     if not created and store.stat(keys.end) is not None:
         store.delete([marker])  # the other job is finished already: the marker was ours

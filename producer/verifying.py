@@ -9,7 +9,6 @@ from typing import NamedTuple
 import msgspec
 
 from producer.accounting import Accounts
-from producer.downloads import in_order
 from producer.faults import Fault
 from producer.lines import checked_lines
 from producer.names import SortedNames
@@ -24,6 +23,7 @@ from vae_core.jobs.layout import JobKeys, part_of
 from vae_core.jobs.parts import part_count
 from vae_core.jobs.records import ItemDone, ItemError, PartRecord, SideFile
 from vae_core.jobs.spec import MAX_ITEMS
+from vae_core.parallel import in_order
 from vae_core.storage.base import Store
 
 

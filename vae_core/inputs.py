@@ -17,6 +17,7 @@ from vae_core.settings import Settings
 from vae_core.storage.base import Store, StoredObject
 from vae_core.storage.opening import open_store
 
+_LITERAL = re.compile(r"[^*?\[\\]*")
 _OWN_FOLDERS = (OPEN, JOBS, CHECKPOINTS, "schedules/")
 
 
@@ -31,9 +32,16 @@ class Inputs(NamedTuple):
     only: str | None = None
 
 
-def open_inputs(spec: ReconstructSpec, settings: Settings) -> Inputs:
-    """Opens the spec's source. Raises SourceNotAllowed unless this worker's settings permit it."""
-    source = parse_source(spec.source)
+class Place(NamedTuple):
+    """Where an object is: its store, and its key there."""
+
+    store: Store
+    key: str
+
+
+def open_inputs(url: str, settings: Settings) -> Inputs:
+    """Opens the source at `url`. Raises SourceNotAllowed unless this machine's settings permit it."""
+    source = parse_source(url)
     check_allowed(source, settings.allowed_sources)
     if not source.is_local:
         return Inputs(open_store(f"{S3}{source.bucket}"), source.path)
@@ -47,16 +55,33 @@ def open_inputs(spec: ReconstructSpec, settings: Settings) -> Inputs:
     return Inputs(open_store(f"{LOCAL}{path}", create=False), "")
 
 
-def open_object(source: Source, settings: Settings) -> tuple[Store, str]:
-    """The store that one object is in, and its key there, whether or not it exists.
+def open_places(spec: ReconstructSpec, settings: Settings) -> Callable[[str], Place]:
+    """From the key of an input, as the plan has it, to where it is. Raises SourceNotAllowed, at once or for a key."""
+    if spec.source is not None:
+        store = open_inputs(spec.source, settings).store
+        return lambda key: Place(store, key)
+    stores: dict[str, Store] = {}
+
+    def place(bucket_and_key: str) -> Place:
+        bucket, _, key = bucket_and_key.partition("/")
+        check_allowed(parse_source(f"{S3}{bucket}/{key}"), settings.allowed_sources)
+        if bucket not in stores:
+            stores[bucket] = open_store(f"{S3}{bucket}")
+        return Place(stores[bucket], key)
+
+    return place
+
+
+def open_object(source: Source, settings: Settings) -> Place:
+    """Where one object is, whether or not it exists.
 
     Raises SourceNotAllowed unless these settings permit it, StoreError for a path that cannot be looked at.
     """
     check_allowed(source, settings.allowed_sources)
     if not source.is_local:
-        return open_store(f"{S3}{source.bucket}"), source.path
+        return Place(open_store(f"{S3}{source.bucket}"), source.path)
     path = _real_path(source, settings)
-    return open_store(f"{LOCAL}{path.parent}", create=False), path.name
+    return Place(open_store(f"{LOCAL}{path.parent}", create=False), path.name)
 
 
 def _real_path(source: Source, settings: Settings) -> Path:
@@ -69,23 +94,33 @@ def _real_path(source: Source, settings: Settings) -> Path:
     return path
 
 
-def list_inputs(spec: ReconstructSpec, settings: Settings, inputs: Inputs) -> Iterator[StoredObject]:
-    """The source's objects that the pattern matches, in key order.
+def list_inputs(
+    url: str, settings: Settings, *, glob: str | None = None, pattern: str | None = None
+) -> Iterator[StoredObject]:
+    """The objects of the source at `url` that glob and pattern match, as in ReconstructSpec, in key order.
 
     Left out are folder markers (empty objects whose key ends in `/`), and what the jobs of this very store write,
-    unless the source names a place inside it.
+    unless the source names a place inside it. Raises as `open_inputs`.
     """
-    source = parse_source(spec.source)
-    matches = _matcher(spec.pattern)
+    source, inputs = parse_source(url), open_inputs(url, settings)
+    in_glob, matches = _glob_matcher(glob), pattern_matcher(pattern, inputs.prefix)
     skipped = tuple(_own_prefixes(source, parse_source(settings.store)))
-    for found in inputs.store.list(inputs.prefix):
+    for found in inputs.store.list(inputs.prefix + _literal_head(glob)):
         if inputs.only is not None and found.key != inputs.only:
             continue
         if found.key.endswith("/") and found.size_bytes == 0:
             continue
-        if found.key.startswith(skipped) or not matches(_below(found.key, inputs)):
+        if found.key.startswith(skipped) or not matches(found.key):
             continue
-        yield found
+        if in_glob(found.key[len(inputs.prefix) :]):
+            yield found
+
+
+def pattern_matcher(pattern: str | None, prefix: str) -> Callable[[str], bool]:
+    """Whether what of a key comes after the last folder of the prefix matches the shell pattern, or any for None."""
+    matches = re.compile(fnmatch.translate(pattern) if pattern is not None else "(?s:.*)").fullmatch
+    start = prefix.rfind("/") + 1
+    return lambda key: matches(key[start:]) is not None
 
 
 def _resolved(allowed: str) -> str:
@@ -93,13 +128,19 @@ def _resolved(allowed: str) -> str:
     return f"{LOCAL}{Path(root.path).resolve()}" if root.is_local else allowed
 
 
-def _below(key: str, inputs: Inputs) -> str:
-    """The key as a pattern sees it: below the last folder of the prefix."""
-    return key[inputs.prefix.rfind("/") + 1 :]
+def _glob_matcher(glob: str | None) -> Callable[[str], bool]:
+    if glob is None:
+        return lambda key: True
+    from wcmatch import glob as paths  # late: few commands need it
+
+    # Hidden names count, case is told apart on any system, and there are no braces, as keys may have them.
+    flags = paths.GLOBSTAR | paths.DOTGLOB | paths.CASE | paths.FORCEUNIX
+    return paths.compile(glob, flags=flags).match
 
 
-def _matcher(pattern: str | None) -> Callable[[str], object]:
-    return re.compile(fnmatch.translate(pattern) if pattern is not None else "(?s:.*)").fullmatch
+def _literal_head(glob: str | None) -> str:
+    """What every key that the glob matches begins with."""
+    return _LITERAL.match(glob or "")[0]  # type: ignore[index]  # it matches the empty text too
 
 
 def _own_prefixes(source: Source, store: Source) -> Iterator[str]:

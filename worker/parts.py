@@ -19,7 +19,7 @@ from vae_core.errors import (
     TransientError,
     VaejobError,
 )
-from vae_core.inputs import open_inputs
+from vae_core.inputs import open_places
 from vae_core.jobs.codec import to_json, to_pretty_json
 from vae_core.jobs.job import Failure, Job, Plan
 from vae_core.jobs.layout import JobKeys
@@ -193,9 +193,9 @@ class PartHandler:
                 points = load_points(self._store, job.job_id, plan)
                 return Interpolating(spec, engine, open_points(spec, points, self._settings), limits)
             case ReconstructSpec():
-                source = open_inputs(spec, self._settings).store
                 inputs = load_inputs(self._store, job.job_id, plan, part)
-                return Reconstructing(spec, engine, source, inputs, part * plan.part_size, limits)
+                places = open_places(spec, self._settings)
+                return Reconstructing(spec, engine, places, inputs, part * plan.part_size, limits)
 
     def _settle_if_worn_out(self, job_id: str, part: int) -> bool:
         """Gives the part up once `max_attempts` attempts at it have died."""

@@ -10,6 +10,7 @@ from itertools import islice
 from vae_core.documents import load_job, load_plan
 from vae_core.errors import (
     BadCheckpoint,
+    BadDocument,
     InvalidValue,
     ObjectMissing,
     PermanentError,
@@ -17,7 +18,7 @@ from vae_core.errors import (
     StoreError,
     TransientError,
 )
-from vae_core.inputs import list_inputs, open_inputs
+from vae_core.inputs import list_inputs
 from vae_core.jobs.codec import to_lines, to_pretty_json
 from vae_core.jobs.job import Failure, Input, Job, Plan
 from vae_core.jobs.layout import JobKeys, checkpoint_key
@@ -25,10 +26,11 @@ from vae_core.jobs.parts import part_count
 from vae_core.jobs.spec import MAX_ITEMS, InterpolateSpec, ReconstructSpec, known_items
 from vae_core.model.checkpoint import read_info
 from vae_core.settings import Settings
-from vae_core.storage.base import Store, StoredObject
+from vae_core.storage.base import Store
 from worker.advancing import Advancer
 from worker.ending import close_job, fail_job
 from worker.hints import Hints
+from worker.key_list import KeyList, look_up
 from worker.lease import Lease
 from worker.pointing import find_points
 
@@ -79,10 +81,10 @@ class Planner:
     def _make(self, job: Job, lease: Lease) -> None:
         checkpoint = self._pin_checkpoint(lease)
         part_size = job.spec.part_size or self._settings.part_size
-        items, input_set = known_items(job.spec) or 0, None
+        items, input_set, duplicates = known_items(job.spec) or 0, None, 0
         if isinstance(job.spec, ReconstructSpec):
             input_set = lease.token
-            items = self._freeze_inputs(job.job_id, job.spec, input_set, part_size, lease)
+            items, duplicates = self._freeze_inputs(job.job_id, job.spec, input_set, part_size, lease)
         elif isinstance(job.spec, InterpolateSpec) and self._freeze_points(job.job_id, job.spec, lease):
             input_set = lease.token
         plan = Plan(
@@ -91,6 +93,7 @@ class Planner:
             parts=part_count(items, part_size),
             part_size=part_size,
             input_set=input_set,
+            duplicates=duplicates,
         )
         lease.check()
         self._store.create(JobKeys(job.job_id).plan, to_pretty_json(plan), content_type="application/json")
@@ -112,22 +115,26 @@ class Planner:
             self._store.write(key, data)
         return info.sha256
 
-    def _freeze_inputs(self, job_id: str, spec: ReconstructSpec, input_set: str, part_size: int, lease: Lease) -> int:
-        """Writes the list of each part's inputs, as the source is listed; the number of inputs."""
+    def _freeze_inputs(
+        self, job_id: str, spec: ReconstructSpec, input_set: str, part_size: int, lease: Lease
+    ) -> tuple[int, int]:
+        """Writes the list of each part's inputs, as they are found; their number, and that of keys given again."""
+        keys = JobKeys(job_id)
+        key_list = None
+        if spec.keys_sha256 is not None:
+            key_list = KeyList(self._store, keys.key_list(spec.keys_sha256), spec.keys_sha256)
         items = 0
-        for part, found in enumerate(_chunks(self._listing(spec), part_size)):
+        for part, found in enumerate(_chunks(self._inputs(spec, key_list), part_size)):
             items += len(found)
             if items > MAX_ITEMS:
-                message = f"source {spec.source} has more than {MAX_ITEMS:,} objects: narrow it by --pattern"
+                message = f"{_named(spec)} more than {MAX_ITEMS:,} objects: narrow it by --pattern"
                 raise _Unplannable(Failure(code="too_many_inputs", message=message))
-            lines = to_lines(Input(key=one.key, tag=one.tag, size_bytes=one.size_bytes) for one in found)
             lease.check()
-            self._store.write(JobKeys(job_id).inputs(input_set, part), lines)
+            self._store.write(keys.inputs(input_set, part), to_lines(found))
         if items == 0:
-            pattern = f" that match --pattern {spec.pattern}" if spec.pattern is not None else ""
-            message = f"source {spec.source} has no objects{pattern}: nothing to reconstruct"
+            message = f"{_named(spec)} no objects{_narrowed(spec)}: nothing to reconstruct"
             raise _Unplannable(Failure(code="empty_source", message=message))
-        return items
+        return items, 0 if key_list is None else key_list.duplicates
 
     def _freeze_points(self, job_id: str, spec: InterpolateSpec, lease: Lease) -> bool:
         """Writes the list of the images among the points; whether there are any."""
@@ -140,14 +147,33 @@ class Planner:
             self._store.write(JobKeys(job_id).points(lease.token), to_lines(found))
         return bool(found)
 
-    def _listing(self, spec: ReconstructSpec) -> Iterator[StoredObject]:
+    def _inputs(self, spec: ReconstructSpec, key_list: KeyList | None) -> Iterator[Input]:
+        """The job's inputs as they are now, in order, up to its limit."""
         try:
-            yield from islice(list_inputs(spec, self._settings, open_inputs(spec, self._settings)), spec.limit)
-        except (StoreError, SourceNotAllowed, InvalidValue) as error:
+            if key_list is not None:
+                found = look_up(spec, key_list.keys(), self._settings)
+            else:
+                listed = list_inputs(spec.source or "", self._settings, glob=spec.glob, pattern=spec.pattern)
+                found = (Input(key=one.key, tag=one.tag, size_bytes=one.size_bytes) for one in listed)
+            yield from islice(found, spec.limit)
+        except (StoreError, SourceNotAllowed, InvalidValue, BadDocument) as error:
             raise _Unplannable(Failure(code=error.code, message=str(error))) from error
 
 
-def _chunks(found: Iterable[StoredObject], size: int) -> Iterator[list[StoredObject]]:
+def _named(spec: ReconstructSpec) -> str:
+    return "the list of keys has" if spec.keys_sha256 is not None else f"source {spec.source} has"
+
+
+def _narrowed(spec: ReconstructSpec) -> str:
+    """What the objects were to match."""
+    wanted = [
+        *([spec.glob] if spec.glob is not None else []),
+        *([f"--pattern {spec.pattern}"] if spec.pattern is not None else []),
+    ]
+    return f" that match {' and '.join(wanted)}" if wanted else ""
+
+
+def _chunks(found: Iterable[Input], size: int) -> Iterator[list[Input]]:
     iterator = iter(found)
     while chunk := list(islice(iterator, size)):
         yield chunk

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from vae_core.inputs import Place
 from vae_core.jobs.job import Input
 from vae_core.jobs.layout import reconstruction_name
 from vae_core.jobs.records import ItemError
 from vae_core.jobs.spec import ReconstructSpec
-from vae_core.storage.base import Store
 from worker.fetching import Limits, Wanted, fetch_fitted
 from worker.kinds import Picture
 
@@ -39,21 +39,21 @@ class Fetched:
 class Reconstructing:
     """Item i is input i of the plan, read at the version that was planned.
 
-    inputs: those of this part, the first of them being item `first`. source: the store that their keys are in.
+    inputs: those of this part, the first of them being item `first`. places: where an input of some key is.
     """
 
     def __init__(
         self,
         spec: ReconstructSpec,
         engine: Engine,
-        source: Store,
+        places: Callable[[str], Place],
         inputs: Sequence[Input],
         first: int,
         limits: Limits,
     ) -> None:
         self._spec = spec
         self._engine = engine
-        self._source = source
+        self._places = places
         self._inputs = inputs
         self._first = first
         self._limits = limits
@@ -62,7 +62,7 @@ class Reconstructing:
         source = self._inputs[position - self._first]
         pixels = fetch_fitted(
             position,
-            Wanted(self._source, source.key, source.tag, source.key),
+            Wanted(*self._places(source.key), source.tag, source.key),
             size=self._engine.image_size,
             fit=self._spec.fit,
             limits=self._limits,

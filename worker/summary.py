@@ -37,6 +37,7 @@ def make_summary(
         "state": end.state,
         "failure": {"code": end.failure.code, "message": end.failure.message} if end.failure else None,
         "items": plan.items,
+        "duplicates": plan.duplicates,
         "done": end.done,
         "errors": end.errors,
         "error_codes": dict(sorted(Counter(error.code for error in errors).items())),
@@ -48,7 +49,7 @@ def make_summary(
         "parts": plan.parts,
         "part_size": plan.part_size,
         "seconds": {stage: round(total, 3) for stage, total in sorted(seconds.items())},
-        "gpu_seconds": round(sum(record.seconds.get("total", 0.0) for record in records if _on_gpu(record)), 3),
+        "gpu_seconds": round(sum((record.seconds.get("total", 0.0) for record in records if _on_gpu(record)), 0.0), 3),
         "rates": {
             "images_per_s": _rate(end.done, seconds["total"]),
             "model_images_per_s": _rate(end.done, seconds["model"]),

@@ -7,9 +7,12 @@ from typing import Any
 import click
 
 from producer.asking import submit_job, submit_options
+from producer.key_list import read_key_list
 from producer.params import Number, OneOf, WholeNumber
-from producer.request import source_url
+from producer.request import source_and_glob
 from producer.session import Session, pass_session
+from vae_core.errors import InvalidValue
+from vae_core.jobs.checks import shown
 from vae_core.jobs.indices import Indices
 from vae_core.jobs.points import MAX_SEED
 from vae_core.jobs.spec import (
@@ -71,7 +74,8 @@ def sample_command(
 
 
 @click.command("reconstruct")
-@click.argument("source")
+@click.argument("source", required=False)
+@click.option("--from-manifest", "manifest", metavar="FILE|URI", help="A list of keys below SOURCE, or of addresses.")
 @click.option("--pattern", metavar="GLOB", help="Only keys below SOURCE that match, such as '*.jpg'.")
 @click.option("--limit", type=WholeNumber(1, MAX_ITEMS), help="At most so many, the first ones in key order.")
 @click.option("--fit", type=OneOf(FITS), default="pad", show_default=True, help="How an image becomes square.")
@@ -94,7 +98,8 @@ def sample_command(
 def reconstruct_command(
     session: Session,
     /,
-    source: str,
+    source: str | None,
+    manifest: str | None,
     pattern: str | None,
     limit: int | None,
     fit: str,
@@ -103,9 +108,25 @@ def reconstruct_command(
     output: dict[str, Any],
     **options: Any,
 ) -> int:
-    """Encode and decode every image below SOURCE: s3://bucket/prefix, file:///folder, or a path on this machine."""
+    """Encode and decode every image of SOURCE.
+
+    SOURCE is s3://bucket/prefix, file:///folder or a path on this machine, or a glob such as 's3://bucket/**/*.jpg'.
+    With --from-manifest the inputs are those of a list instead, one a line: keys below SOURCE, or without it whole
+    addresses or paths; `-` reads it from stdin.
+    """
+    url, glob = (None, None) if source is None else source_and_glob(source, session.settings)
+    key_list = None
+    if manifest is not None:
+        if glob is not None:
+            raise InvalidValue(
+                f"SOURCE {shown(source)!r} is a glob, which --from-manifest takes no part of: give a prefix"
+            )
+        key_list = read_key_list(manifest, url, session.settings)
+        url = key_list.source
     spec = ReconstructSpec(
-        source=source_url(source, session.settings),
+        source=url,
+        glob=glob,
+        keys_sha256=None if key_list is None else key_list.sha256,
         pattern=pattern,
         limit=limit,
         fit=fit,
@@ -113,4 +134,4 @@ def reconstruct_command(
         max_failure_rate=max_failure_rate,
         **output,
     )
-    return submit_job(session, lambda _seed: spec, seed_drawn=False, **options)
+    return submit_job(session, lambda _seed: spec, seed_drawn=False, key_list=key_list, **options)

@@ -26,6 +26,7 @@ LAYERS = {
     "storage": {"errors", "version"},
     "documents": {"errors", "jobs", "storage"},
     "inputs": {"errors", "jobs", "settings", "storage"},
+    "parallel": set[str](),
     "imaging": {"errors", "jobs", "settings", "storage", "version"},
     "model": {"errors", "jobs", "settings", "storage", "imaging", "version"},
     "training": {"errors", "jobs", "settings", "storage", "imaging", "model", "preparation", "version"},

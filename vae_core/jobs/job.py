@@ -27,6 +27,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """`plan.json`: how the job was split. Written once; a part is never split anew.
 
     input_set: the folder below `inputs/` that this plan's input lists lie in, or None where there are no inputs.
+    duplicates: lines of a list of keys that were left out, as their key stood there before.
     """
 
     checkpoint_sha256: str
@@ -34,6 +35,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     parts: int
     part_size: int
     input_set: str | None = None
+    duplicates: int = 0
     version: int = VERSION
 
 

@@ -54,6 +54,10 @@ class JobKeys:
     def inputs(self, input_set: str, part: int) -> str:
         return f"{self.root}inputs/{input_set}/{part:05d}.jsonl"
 
+    def key_list(self, sha256: str) -> str:
+        """The keys that a reconstruct job was given instead of a place to list: one a line, in UTF-8."""
+        return f"{self.root}inputs/{sha256}.txt"
+
     def points(self, input_set: str) -> str:
         """The images that an interpolation walks between: one list for all its parts."""
         return self.inputs(input_set, 0)

@@ -6,7 +6,6 @@ import msgspec
 
 from vae_core.jobs.job import VERSION
 
-
 MANIFEST_VERSION = 1
 
 

@@ -34,6 +34,11 @@ class Source(msgspec.Struct, frozen=True):
         return not self.bucket
 
     @property
+    def key_prefix(self) -> str:
+        """What the keys of its objects begin with: those of a local source are relative to its folder."""
+        return "" if self.is_local else self.path
+
+    @property
     def url(self) -> str:
         return f"{LOCAL}{self.path}" if self.is_local else f"{S3}{self.bucket}/{self.path}"
 
@@ -55,6 +60,20 @@ def parse_source(url: str) -> Source:
             raise InvalidValue(f"source {shown(url)!r} is not allowed: a path without '..'")
         return Source("", str(path))
     raise InvalidValue(f"source {shown_address(url)!r} is not understood: s3://bucket/prefix or file:///absolute/path")
+
+
+def split_glob(url: str) -> tuple[str, str | None]:
+    """What of an address is a place, and the path glob below it: parted before the first segment with a `*` in it.
+
+    `s3://b/cars/**/*.jpg` is `s3://b/cars/` and `**/*.jpg`. The glob is None for an address without `*`: `?` and `[` by
+    themselves are letters of a key.
+    """
+    scheme, mark, path = url.partition("://")
+    segments = path.split("/")
+    first = next((number for number, segment in enumerate(segments) if "*" in segment), 0)
+    if first == 0:
+        return url, None
+    return f"{scheme}{mark}{'/'.join(segments[:first])}/", "/".join(segments[first:])
 
 
 def is_below(path: str, root: str) -> bool:

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from vae_core.errors import InvalidValue
-from vae_core.jobs.checks import check_choice, check_float, check_int, check_pattern
+from vae_core.jobs.checks import check_choice, check_float, check_int, check_pattern, shown
 from vae_core.jobs.indices import Indices
 from vae_core.jobs.points import MAX_SEED, SEED_FORM, SeedPoint, parse_point
 from vae_core.jobs.sources import parse_source
@@ -30,6 +30,7 @@ CORNERS = 4
 MAX_SIDE = 100
 MAX_FRAMES = 10_000
 MAX_FPS = 60
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 _GLOB = re.compile(r"[^\0\ud800-\udfff]{1,1024}")
 
 
@@ -98,15 +99,21 @@ class SampleSpec(_Spec, frozen=True, kw_only=True, forbid_unknown_fields=True, t
 class ReconstructSpec(_Spec, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="reconstruct"):
     """Encode every image of a source to the mean of its posterior, and decode it again.
 
-    source: `s3://bucket/prefix` or `file:///absolute/path` of a folder or file.
+    source: `s3://bucket/prefix` or `file:///absolute/path` of a folder or file; None where keys are of several buckets.
+    glob: on what of a key comes after the source, or None for all: `*` and `?` stay within a segment, `**/` is any
+        number of folders.
+    keys_sha256: of a list of keys, one a line, that lies beside the job (`JobKeys.key_list`); those are the inputs, in
+        that order, and nothing is listed. None for all that lies below the source.
     pattern: shell glob on the key below the source, or None for all; `*` also crosses `/`.
-    limit: at most this many inputs, the first ones in key order, or None for all.
+    limit: at most this many inputs, the first ones, or None for all.
     fit: how an image of another shape becomes square: `pad` with white, `squash`, or `crop` the centre.
     noise: deviation of Gaussian noise that is laid on each input before it is encoded, of values in [0, 1].
     max_failure_rate: the job fails once listed errors exceed this share of the planned items, in [0, 1].
     """
 
-    source: str
+    source: str | None
+    glob: str | None = None
+    keys_sha256: str | None = None
     pattern: str | None = None
     limit: int | None = None
     fit: str = "pad"
@@ -115,7 +122,18 @@ class ReconstructSpec(_Spec, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        parse_source(self.source)
+        if self.source is not None:
+            parse_source(self.source)
+        elif self.keys_sha256 is None:
+            raise InvalidValue("SOURCE is missing: s3://bucket/prefix, a folder, or --from-manifest FILE")
+        if self.glob is not None:
+            check_pattern("SOURCE", self.glob, _GLOB, "a glob of 1 to 1,024 characters of valid Unicode, no NUL")
+            if self.keys_sha256 is not None:
+                raise InvalidValue(
+                    f"SOURCE with {shown(self.glob)!r} lists keys, and so does --from-manifest: one of them"
+                )
+        if self.keys_sha256 is not None:
+            check_pattern("keys_sha256", self.keys_sha256, _SHA256, "64 hexadecimal digits")
         if self.pattern is not None:
             check_pattern("--pattern", self.pattern, _GLOB, "1 to 1,024 characters of valid Unicode, no NUL")
         if self.limit is not None:

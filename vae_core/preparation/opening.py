@@ -10,7 +10,6 @@ import msgspec
 from vae_core.errors import BadImage, InvalidValue, ObjectChanged, ObjectMissing, ObjectTooLarge, StoreError
 from vae_core.inputs import list_inputs, open_inputs
 from vae_core.jobs.sources import S3, parse_source
-from vae_core.jobs.spec import ReconstructSpec
 from vae_core.preparation.sources import Candidate, FolderSource, Listing, PictureSource, is_hidden, printable
 from vae_core.preparation.zips import ZipSource
 from vae_core.settings import Settings
@@ -64,14 +63,14 @@ class BucketSource:
     """
 
     def __init__(self, address: str, settings: Settings) -> None:
-        self._spec = ReconstructSpec(source=address)
+        self._address = address
         self._settings = msgspec.structs.replace(settings, sources=(address,))
-        self._inputs = open_inputs(self._spec, self._settings)
+        self._inputs = open_inputs(address, self._settings)
 
     def list(self) -> Listing:
         found, hidden = [], 0
         folder = self._inputs.prefix.rfind("/") + 1
-        for each in list_inputs(self._spec, self._settings, self._inputs):
+        for each in list_inputs(self._address, self._settings):
             name = printable(each.key[folder:])
             if is_hidden(name):
                 hidden += 1
