@@ -20,8 +20,8 @@ from vae_core.storage.base import Store
 def submit(store: Store, job: Job, key_list: bytes | None = None) -> tuple[Job, bool]:
     """Writes the job into the store; from then on it is accepted, and runs whatever happens to this process.
 
-    key_list: what the spec names by its SHA-256, if it does. Returns the job as it is in the store, and whether this call
-    put it there: the same id and spec is the same job. Raises JobConflict for the same id with another spec,
+    key_list: what the spec names by its SHA-256, if it does. Returns the job as it is in the store, and whether this
+    call put it there: the same id and spec is the same job. Raises JobConflict for the same id with another spec,
     StoreUnavailable or StoreError with nothing left behind.
     """
     store.check()

@@ -171,3 +171,53 @@ def test_server_goes_on_when_a_browser_leaves_in_the_middle(
 def test_only_this_machine_is_served_when_the_server_runs(server: PageServer) -> None:
     assert server.server_address[0] == "127.0.0.1"
     assert server.url == f"http://127.0.0.1:{server.server_port}/"
+
+
+TEN = b"0123456789"
+
+
+@pytest.mark.parametrize(
+    ("header", "expected", "content_range"),
+    [
+        ("bytes=2-4", b"234", "bytes 2-4/10"),
+        ("bytes=0-0", b"0", "bytes 0-0/10"),
+        ("bytes=7-", b"789", "bytes 7-9/10"),
+        ("bytes=-3", b"789", "bytes 7-9/10"),
+        ("bytes=-99", TEN, "bytes 0-9/10"),
+        ("bytes=8-99", b"89", "bytes 8-9/10"),
+    ],
+)
+def test_only_those_bytes_come_when_a_range_is_asked_for(
+    server: PageServer, store: Store, header: str, expected: bytes, content_range: str
+) -> None:
+    store.write("jobs/j/shards/00000.tar", TEN)
+    answer, body = ask(server, "/shards/00000.tar", Range=header)
+    assert (answer.status, body) == (206, expected)
+    assert answer.getheader("Content-Range") == content_range
+    assert answer.getheader("Content-Length") == str(len(expected))
+
+
+@pytest.mark.parametrize(
+    "header", ["bytes=4-2", "bytes=0-1,4-5", "lines=0-1", "bytes=-", "bytes=a-b", "", "bytes= 1-2"]
+)
+def test_whole_file_comes_when_the_range_is_none(server: PageServer, store: Store, header: str) -> None:
+    store.write("jobs/j/shards/00000.tar", TEN)
+    answer, body = ask(server, "/shards/00000.tar", Range=header)
+    assert (answer.status, body) == (200, TEN)
+
+
+@pytest.mark.parametrize("header", ["bytes=10-", "bytes=10-12", "bytes=-0"])
+def test_range_is_refused_when_the_file_ends_before_it(server: PageServer, store: Store, header: str) -> None:
+    store.write("jobs/j/shards/00000.tar", TEN)
+    answer, body = ask(server, "/shards/00000.tar", Range=header)
+    assert (answer.status, answer.getheader("Content-Range")) == (416, "bytes */10")
+    assert body.count(b"\n") == 1
+
+
+def test_whole_file_comes_when_the_range_is_of_an_older_one(server: PageServer, store: Store) -> None:
+    store.write("jobs/j/shards/00000.tar", TEN)
+    tag = ask(server, "/shards/00000.tar", "HEAD")[0].getheader("ETag") or ""
+    assert ask(server, "/shards/00000.tar", Range="bytes=1-2", If_Range=tag)[0].status == 206
+    store.write("jobs/j/shards/00000.tar", b"another")
+    answer, body = ask(server, "/shards/00000.tar", Range="bytes=1-2", If_Range=tag)
+    assert (answer.status, body) == (200, b"another")

@@ -163,6 +163,68 @@ def test_fault_is_named_when_something_is_not_as_it_was(
     assert len([line for line in text.out.splitlines() if not line.startswith("job cars")]) == min(20, len(found))
 
 
+def changed_at(data: bytes, position: int) -> bytes:
+    return data[:position] + bytes([data[position] ^ 1]) + data[position + 1 :]
+
+
+SHARD = "shards/00001.tar"  # of images 4 to 7
+SHARD_CHANGES: list[tuple[str, Callable[[bytes], bytes | None], list[tuple[str, int | None, str | None]]]] = [
+    ("it is gone", lambda tar: None, [("missing", index, SHARD) for index in range(4, 8)]),
+    ("it is empty", lambda tar: b"", [("truncated", index, SHARD) for index in range(4, 8)]),
+    (
+        "it is cut within image 6",
+        lambda tar: tar[: tar.index(b"image 6") + 3],
+        [("truncated", i, SHARD) for i in (6, 7)],
+    ),
+    ("it is cut behind its images", lambda tar: tar[:-1], [("truncated", None, SHARD)]),
+    ("a byte of image 6 is changed", lambda tar: changed_at(tar, tar.index(b"image 6")), [("changed", 6, SHARD)]),
+    ("a name is changed", lambda tar: changed_at(tar, tar.index(b"00000006.png")), [("changed", None, SHARD)]),
+    ("a JSON is changed", lambda tar: changed_at(tar, tar.index(b'{"index":6')), [("changed", None, SHARD)]),
+    ("it has grown", lambda tar: tar + b"more", [("changed", None, SHARD)]),
+]
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"), [case[1:] for case in SHARD_CHANGES], ids=[case[0] for case in SHARD_CHANGES]
+)
+def test_image_is_named_when_its_shard_is_not_as_it_was(
+    change: Callable[[bytes], bytes | None],
+    expected: list[tuple[str, int | None, str | None]],
+    vaejob: Vaejob,
+    store: Store,
+) -> None:
+    work.whole_job(store, "cars", shards=True)
+    changed = change(store.read(ROOT + SHARD).data)
+    if changed is None:
+        store.delete([ROOT + SHARD])
+    else:
+        store.write(ROOT + SHARD, changed)
+    assert faults(vaejob("verify", "cars", "--json")) == expected
+
+
+def test_all_is_right_when_the_images_lie_in_shards(vaejob: Vaejob, store: Store) -> None:
+    work.whole_job(store, "cars", errors=(FAULT,), shards=True)
+    outcome = vaejob("verify", "cars")
+    assert outcome.code == 0
+    assert "9 images, 1 listed error, 6 side files, 3 documents" in outcome.out
+
+
+def test_fault_is_named_when_two_images_of_a_shard_have_changed_places(vaejob: Vaejob, store: Store) -> None:
+    work.whole_job(store, "cars", shards=True)
+    rewrite(store, lambda lines: [msgspec.structs.replace(lines[0], member=lines[1].member), *lines[1:]])
+    assert faults(vaejob("verify", "cars", "--json")) == [("wrong_name", 0, "shards/00000.tar")]
+
+
+def test_fault_is_named_when_a_stranger_or_a_lone_image_lies_beside_shards(vaejob: Vaejob, store: Store) -> None:
+    work.whole_job(store, "cars", shards=True)
+    for name in ("shards/00003.tar", "images/00000000.png"):
+        store.write(ROOT + name, b"")
+    assert faults(vaejob("verify", "cars", "--json")) == [
+        ("stranger", None, "images/00000000.png"),
+        ("stranger", None, "shards/00003.tar"),
+    ]
+
+
 def following(expected: list[tuple[str, int | None, str | None]]) -> list[tuple[str, int | None, str | None]]:
     """What else is not right once a whole document is not there, or its last line."""
     if ("truncated", None, "manifest.jsonl") in expected:

@@ -9,11 +9,12 @@ import msgspec
 
 from vae_core.jobs.codec import from_json, to_lines, to_pretty_json
 from vae_core.jobs.job import Document, End, Failure, Input, Job, Plan
-from vae_core.jobs.layout import JobKeys, open_key, reconstruction_name, sample_name, sheet_name
+from vae_core.jobs.layout import JobKeys, open_key, reconstruction_name, sample_name, shard_name, sheet_name
 from vae_core.jobs.parts import part_count, part_range
 from vae_core.jobs.records import ItemDone, ItemError, PartRecord, SideFile, manifest_line
 from vae_core.jobs.spec import JobSpec, SampleSpec
 from vae_core.storage.base import Store
+from worker.shards import pack
 
 WHEN = "2026-11-23T13:29:00+00:00"
 
@@ -73,21 +74,29 @@ def commit(
     """Writes a part's outputs and its record; the items listed as errors have no output. sources: of all items."""
     root, failed = JobKeys(job.job_id).root, {error.index for error in errors}
     items = []
+    packed = []
     for index in part_range(made, part):
         if index not in failed:
             source = sources[index] if sources else None
             name = reconstruction_name(source, job.spec.format) if source else sample_name(index, job.spec.format)
             data = f"image {index}".encode()
-            tag = store.write(root + name, data)
-            done = ItemDone(index=index, key=name, sha256=sha256(data), size_bytes=len(data), source=source, tag=tag)
-            items.append(done)
+            done = ItemDone(index=index, key=name, sha256=sha256(data), size_bytes=len(data), source=source)
+            if job.spec.shards:
+                packed.append((msgspec.structs.replace(done, member=f"{index:08d}.png"), data))
+            else:
+                items.append(msgspec.structs.replace(done, tag=store.write(root + name, data)))
+    files = []
+    if packed:
+        tar, items = pack(packed, shard_name(part))
+        tag = store.write(root + shard_name(part), tar)
+        files.append(SideFile(key=shard_name(part), sha256=sha256(tar), size_bytes=len(tar), tag=tag))
     sheet = f"sheet {part}".encode()
     tag = store.write(root + sheet_name(part), sheet)
     record = PartRecord(
         part=part,
         items=tuple(items),
         errors=errors,
-        files=(SideFile(key=sheet_name(part), sha256=sha256(sheet), size_bytes=len(sheet), tag=tag),),
+        files=(*files, SideFile(key=sheet_name(part), sha256=sha256(sheet), size_bytes=len(sheet), tag=tag)),
         kind="test",
         seconds={},
         attempt="a",
@@ -132,10 +141,16 @@ def replace_manifest(store: Store, job_id: str, data: bytes) -> None:
 
 
 def whole_job(
-    store: Store, job_id: str, *, errors: tuple[ItemError, ...] = (), state: str = "succeeded", parts: int | None = None
+    store: Store,
+    job_id: str,
+    *,
+    errors: tuple[ItemError, ...] = (),
+    state: str = "succeeded",
+    parts: int | None = None,
+    shards: bool = False,
 ) -> Job:
     """A finished job of ten images; errors lie in part 0. parts: how many are committed, all of them if None."""
-    job = accept(store, make_job(job_id))
+    job = accept(store, make_job(job_id, SampleSpec(n=10, seed=7, part_size=4, shards=shards)))
     made = plan(store, job)
     count = made.parts if parts is None else parts
     records = [commit(store, job, made, part, errors if part == 0 else ()) for part in range(count)]
