@@ -17,13 +17,22 @@ from vae_core.imaging.sheets import atlas
 from vae_core.imaging.similarity import psnr, ssim
 from vae_core.jobs.codec import to_lines, to_pretty_json
 from vae_core.jobs.job import Document, End, Failure, Job, Plan
-from vae_core.jobs.layout import JobKeys, fitted_input_name, reconstruction_name, sample_name, sheet_name
+from vae_core.jobs.layout import (
+    JobKeys,
+    fitted_input_name,
+    member_name,
+    reconstruction_name,
+    sample_name,
+    shard_name,
+    sheet_name,
+)
 from vae_core.jobs.parts import GRID_PAIRS, grid_indices, part_count
 from vae_core.jobs.records import ItemDone, ItemError, PartRecord, SideFile, manifest_line
 from vae_core.jobs.spec import JobSpec, ReconstructSpec, SampleSpec
 from vae_core.storage.folder import FolderStore
 from worker.grid import make_grid
 from worker.page import make_page
+from worker.shards import pack
 from worker.summary import make_summary
 
 WHEN = "2026-11-23T13:29:00+00:00"
@@ -105,15 +114,25 @@ class JobFolder:
         self.store.create(self.keys.end, to_pretty_json(msgspec.structs.replace(end, documents=documents)))
 
 
-def sampled(home: Path, job_id: str = "samples", count: int = 60, part_size: int = 40) -> JobFolder:
+def sampled(
+    home: Path, job_id: str = "samples", count: int = 60, part_size: int = 40, *, shards: bool = False
+) -> JobFolder:
     """Samples with outlier scores, in parts; the score of image i is (i * 7 mod count) / 10."""
-    folder = JobFolder(home, job_id, SampleSpec(n=count, seed=7, part_size=part_size), count, part_size)
-    for first in range(0, count, part_size):
+    spec = SampleSpec(n=count, seed=7, part_size=part_size, shards=shards)
+    folder = JobFolder(home, job_id, spec, count, part_size)
+    for part, first in enumerate(range(0, count, part_size)):
         indices = range(first, min(count, first + part_size))
-        items = []
+        items, packed = [], []
         for index in indices:
-            file = folder.put(sample_name(index, "png"), encode_image(car(index), "png"), CONTENT_TYPES["png"])
-            items.append(_item(index, file, outlier=index * 7 % count / 10))
+            data, outlier = encode_image(car(index), "png"), index * 7 % count / 10
+            if shards:
+                packed.append((_packed(index, data, outlier), data))
+            else:
+                file = folder.put(sample_name(index, "png"), data, CONTENT_TYPES["png"])
+                items.append(_item(index, file, outlier=outlier))
+        if shards:
+            tar, items = pack(packed, shard_name(part))
+            folder.put(shard_name(part), tar)
         folder.commit(items, atlas([car(index) for index in indices]))
     folder.end()
     return folder
@@ -162,6 +181,18 @@ def large(home: Path, count: int, job_id: str = "large", part_size: int = 512) -
         folder.commit(items, sheets[size])
     folder.end(with_grid=False)
     return folder
+
+
+def _packed(index: int, data: bytes, outlier: float) -> ItemDone:
+    """An image that is to lie in a shard."""
+    return ItemDone(
+        index=index,
+        key="",
+        member=member_name(index, "png"),
+        sha256=hashlib.sha256(data).hexdigest(),
+        size_bytes=len(data),
+        outlier=outlier,
+    )
 
 
 def _item(

@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Locator, expect
 
 from tests.acceptance.conftest import MakeFleet
 from tests.browser import Tab, opened_tab, pixels, running_browser, served
 from tests.finished import JobFolder, car, large, reconstructed, sampled
 from tests.pictures import write_cars
+from vae_core.imaging.encoding import encode_image
 from vae_core.jobs.records import ItemError
 
 SCRIPT_KEY = "<script>alert(1)</script>.png"
@@ -44,6 +45,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Holds a store with the finished jobs `samples` and `pairs`."""
     home = tmp_path_factory.mktemp("home")
     sampled(home)
+    sampled(home, "shards", shards=True)
     reconstructed(home, SOURCES, ERRORS)
     return home
 
@@ -74,7 +76,7 @@ class Desk:
             yield tab
             assert tab.troubles == []
             own = address.removesuffix("index.html")
-            assert [url for url in tab.requests if not url.startswith((own, "data:"))] == []
+            assert [url for url in tab.requests if not url.startswith((own, f"blob:{own}", "data:"))] == []
 
 
 @pytest.fixture(scope="module")
@@ -101,8 +103,13 @@ def test_images_are_shown_from_their_atlases_when_the_page_is_opened(desk: Desk,
 
 
 def _looks_like(tab: Tab, position: int) -> bool:
-    seen = Image.fromarray(pixels(tab.cell(position).locator("canvas"))).resize((32, 32))
-    expected = Image.fromarray(car(position)).resize((32, 32))
+    return _shows(tab.cell(position).locator("canvas"), position)
+
+
+def _shows(place: Locator, index: int) -> bool:
+    """Whether the car of this index is what is seen there."""
+    seen = Image.fromarray(pixels(place)).resize((32, 32))
+    expected = Image.fromarray(car(index)).resize((32, 32))
     difference = np.abs(np.asarray(seen, dtype=float) - np.asarray(expected, dtype=float))
     return float(difference.mean()) < 12
 
@@ -339,6 +346,44 @@ def test_tile_is_shown_with_a_word_when_the_image_is_missing(browser: Browser, t
         expect(tab.page.locator("#box-title")).to_have_text("#1")  # the address names the image
         expect(tab.page.locator("#box-notice")).to_contain_text("could not be loaded")
         assert pixels(tab.page.locator("#stage canvas.after")).std() > 10
+
+
+def test_image_is_read_out_of_its_shard_when_the_page_comes_from_a_server(desk: Desk, home: Path) -> None:
+    with desk.shown(home, "shards", "vaejob open") as tab:
+        tab.cell(45).scroll_into_view_if_needed()
+        tab.cell(45).click()
+        picture = tab.page.locator("#stage img")
+        tab.wait("the image", lambda: picture.evaluate("image => image.complete && image.naturalWidth === 128"))
+        assert _shows(picture, 45)
+        assert "shards/00001.tar: 00000045.png" in tab.page.locator("#record").inner_text()
+        link = tab.page.locator("#record a")
+        assert link.get_attribute("download") == "00000045.png"
+        with tab.page.expect_download() as download:
+            link.click()
+        assert download.value.path().read_bytes() == encode_image(car(45), "png")
+        tab.page.keyboard.press("ArrowRight")
+        tab.wait("the next image", lambda: picture.is_visible() and _shows(picture, 46))
+        assert tab.page.locator("#box-notice").inner_text() == ""
+        tab.page.keyboard.press("Escape")
+
+
+def test_tile_is_shown_with_a_word_when_a_page_from_a_folder_cannot_look_into_a_shard(
+    browser: Browser, home: Path
+) -> None:
+    with opened_tab(browser) as tab:
+        tab.open((home / "store/jobs/shards/index.html").as_uri() + "#7")
+        expect(tab.page.locator("#box-title")).to_have_text("#7")
+        expect(tab.page.locator("#box-notice")).to_contain_text("cannot read inside a shard")
+        assert pixels(tab.page.locator("#stage canvas.after")).std() > 10
+
+
+def test_images_are_read_out_of_their_shard_when_its_sheet_is_missing(browser: Browser, tmp_path: Path) -> None:
+    folder = sampled(tmp_path, count=4, shards=True)
+    folder.store.delete([folder.keys.sheets + "00000.webp"])
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("VAEJOB_", "AWS_"))}
+    with served({**inherited, "VAEJOB_HOME": str(tmp_path)}, "samples") as address, opened_tab(browser) as tab:
+        tab.open(address)
+        tab.wait("the image", lambda: _looks_like(tab, 2))
 
 
 @pytest.mark.parametrize("motion", ["no-preference", "reduce"])
