@@ -76,6 +76,7 @@ def facts(job: Job, plan: Plan, summary: dict[str, Any]) -> str:
     """A `div` for each parameter, and for what the images were made with."""
     fields = ((_NAMES.get(name, name.replace("_", " ")), value) for name, value in spec_fields(job.spec).items())
     origin = (
+        ("keys given again", f"{plan.duplicates:,}, left out" if plan.duplicates else ""),
         ("parts", f"{plan.parts:,} of up to {plan.part_size:,}"),
         ("checkpoint", plan.checkpoint_sha256),
         ("made by", "; ".join(summary["kinds"])),

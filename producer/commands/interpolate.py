@@ -20,10 +20,9 @@ from vae_core.jobs.spec import (
     MAX_STEPS,
     METHODS,
     MIN_STEPS,
+    USUAL_STEPS,
     InterpolateSpec,
 )
-
-_STEPS = 9
 
 
 @click.command("interpolate")
@@ -31,10 +30,12 @@ _STEPS = 9
 @click.option("--pairs", type=WholeNumber(1, MAX_PAIRS), help="Instead of points: so many random pairs, a row each.")
 @click.option("--seed", type=WholeNumber(0, MAX_SEED), help="Of the pairs. [default: from the job's id]")
 @click.option("--corners", is_flag=True, help="Take four points as the corners of a grid.")
-@click.option("--rows", type=WholeNumber(2, MAX_SIDE), help=f"Of the grid. [default: {_STEPS}]")
-@click.option("--cols", "columns", type=WholeNumber(2, MAX_SIDE), help=f"Of the grid. [default: {_STEPS}]")
+@click.option("--rows", type=WholeNumber(2, MAX_SIDE), help=f"Of the grid. [default: {USUAL_STEPS}]")
+@click.option("--cols", "columns", type=WholeNumber(2, MAX_SIDE), help=f"Of the grid. [default: {USUAL_STEPS}]")
 @click.option(
-    "--steps", type=WholeNumber(MIN_STEPS, MAX_STEPS), help=f"Frames between points, both counted. [default: {_STEPS}]"
+    "--steps",
+    type=WholeNumber(MIN_STEPS, MAX_STEPS),
+    help=f"Frames between points, both counted. [default: {USUAL_STEPS}]",
 )
 @click.option("--loop", is_flag=True, help="Go on from the last point to the first.")
 @click.option(
@@ -86,9 +87,9 @@ def interpolate_command(
             points=addresses,
             pairs=pairs,
             seed=drawn if pairs is not None else None,
-            rows=(rows or _STEPS) if corners else None,
-            columns=(columns or _STEPS) if corners else None,
-            steps=steps or _STEPS,
+            rows=(rows or USUAL_STEPS) if corners else None,
+            columns=(columns or USUAL_STEPS) if corners else None,
+            steps=steps or USUAL_STEPS,
             loop=loop,
             method=method,
             fps=fps,

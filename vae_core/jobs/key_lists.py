@@ -8,6 +8,7 @@ from vae_core.errors import InvalidValue
 
 MAX_LINE_BYTES = 4096
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_MAX_REST_BYTES = MAX_LINE_BYTES + len(_BYTE_ORDER_MARK + b"\r")  # what does not count to a line may be there too
 
 
 def numbered_lines(chunks: Iterable[bytes], what: str) -> Iterator[tuple[int, str]]:
@@ -22,7 +23,7 @@ def numbered_lines(chunks: Iterable[bytes], what: str) -> Iterator[tuple[int, st
             number += 1
             if text := _text(line, number, what):
                 yield number, text
-        if len(rest) > MAX_LINE_BYTES:
+        if len(rest) > _MAX_REST_BYTES:
             break
     if text := _text(rest, number + 1, what):
         yield number + 1, text

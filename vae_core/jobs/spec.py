@@ -23,7 +23,7 @@ STANDARD_PRIOR = "normal"
 PRIORS = ("mixture", STANDARD_PRIOR)
 FITS = ("pad", "squash", "crop")
 METHODS = ("auto", "slerp", "lerp")
-MIN_STEPS, MAX_STEPS = 2, 1000
+MIN_STEPS, MAX_STEPS, USUAL_STEPS = 2, 1000, 9
 MIN_POINTS, MAX_POINTS = 2, 64
 MAX_PAIRS = 1000
 CORNERS = 4
@@ -160,7 +160,7 @@ class InterpolateSpec(_Spec, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     seed: int | None = None
     rows: int | None = None
     columns: int | None = None
-    steps: int = 9
+    steps: int = USUAL_STEPS
     loop: bool = False
     method: str = "auto"
     fps: int = 12

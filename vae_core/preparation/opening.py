@@ -64,7 +64,7 @@ class BucketSource:
 
     def __init__(self, address: str, settings: Settings) -> None:
         self._address = address
-        self._settings = msgspec.structs.replace(settings, sources=(address,))
+        self._settings = msgspec.structs.replace(settings, sources=(parse_source(address).url,))
         self._inputs = open_inputs(address, self._settings)
 
     def list(self) -> Listing:
