@@ -81,23 +81,22 @@ def _made(source: str | None, keys: Iterator[str], what: str) -> KeyList:
 def _read(where: str) -> bytes:
     """The whole list. Raises InvalidValue."""
     what = f"--from-manifest {shown(where)!r}"
-    if where.startswith((S3, LOCAL)):
+    place = _parsed(where, "--from-manifest") if where.startswith((S3, LOCAL)) else None
+    if place is not None and not place.is_local:
         from vae_core.storage.opening import open_store  # late: a path needs no store
 
-        place = parse_source(where)
-        folder, _, name = place.path.rpartition("/")
-        store = open_store(f"{LOCAL}{folder}", create=False) if place.is_local else open_store(f"{S3}{place.bucket}")
         try:
-            return store.read(name if place.is_local else place.path, max_bytes=MAX_LIST_BYTES).data
+            return open_store(f"{S3}{place.bucket}").read(place.path, max_bytes=MAX_LIST_BYTES).data
         except ObjectMissing as error:
-            raise InvalidValue(f"{what} does not exist: a file or object with one key a line") from error
+            raise InvalidValue(f"{what} does not exist: an object with one key a line is expected") from error
         except ObjectTooLarge as error:
             raise InvalidValue(f"{what} is over {MAX_LIST_BYTES:,} bytes long: give it in several jobs") from error
     try:
         if where == _STDIN:
-            data = sys.stdin.buffer.read(MAX_LIST_BYTES + 1)
+            data = sys.stdin.buffer.read(MAX_LIST_BYTES + 1) if sys.stdin is not None else b""  # closed by the caller
         else:
-            with Path(where).expanduser().open("rb") as file:
+            path = os.path.expanduser(where) if place is None else place.path  # noqa: PTH111  # never raises
+            with Path(path).open("rb") as file:
                 data = file.read(MAX_LIST_BYTES + 1)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
@@ -115,7 +114,7 @@ def _lines(data: bytes, what: str) -> Iterator[tuple[int, str]]:
 def _folder_source(source: Source) -> Source:
     """The source as what keys are appended to."""
     if source.is_local:
-        if Path(source.path).is_file():
+        if os.path.isfile(source.path):  # noqa: PTH113  # never raises
             raise InvalidValue(f"source {shown(source.url)!r} is a file: with --from-manifest, a folder is expected")
         return source
     return Source(source.bucket, source.path if not source.path or source.path.endswith("/") else f"{source.path}/")
@@ -126,7 +125,7 @@ def _key_below(root: _Root, line: str, number: int, what: str) -> str:
     source = root.source
     is_address = line.startswith((S3, LOCAL)) or (source.is_local and line.startswith("/"))
     if is_address:
-        place = _parsed(f"{LOCAL}{line}" if line.startswith("/") else line, number, what)
+        place = _parsed(f"{LOCAL}{line}" if line.startswith("/") else line, f"{what}, line {number}")
         below = place.bucket == source.bucket and (
             is_below(place.path, source.path) if source.is_local else place.path.startswith(source.path)
         )
@@ -151,7 +150,7 @@ def _places(data: bytes, what: str, settings: Settings) -> Iterator[Source]:
     here = None  # whether any path of the list is one of this machine; looked at once
     for number, line in _lines(data, what):
         if line.startswith((S3, LOCAL)):
-            place = _parsed(line, number, what)
+            place = _parsed(line, f"{what}, line {number}")
         else:
             if here is None:
                 here = settings.embedded and any(
@@ -167,11 +166,11 @@ def _places(data: bytes, what: str, settings: Settings) -> Iterator[Source]:
         yield place
 
 
-def _parsed(address: str, number: int, what: str) -> Source:
+def _parsed(address: str, stands_at: str) -> Source:
     try:
         return parse_source(address)
     except InvalidValue as error:
-        raise InvalidValue(f"{what}, line {number}: {error}") from error
+        raise InvalidValue(f"{stands_at}: {error}") from error
 
 
 def _checked(key: str, line: str, number: int, what: str) -> str:

@@ -7,7 +7,6 @@ import os
 import socket
 from collections.abc import Callable
 from datetime import datetime
-from pathlib import Path
 
 from producer.lookup import LATEST
 from vae_core.errors import BadCheckpoint, InvalidValue
@@ -44,7 +43,7 @@ def source_and_glob(text: str, settings: Settings) -> tuple[str, str | None]:
 
     A path that exists is one, whatever its name. Raises as `source_url`.
     """
-    if "://" not in text and os.path.lexists(Path(text).expanduser()):
+    if "*" not in text or ("://" not in text and os.path.lexists(_absolute(text))):
         return source_url(text, settings), None
     place, glob = split_glob(text if "://" in text else f"{LOCAL}{_absolute(text)}")
     if glob is None:
@@ -96,7 +95,8 @@ def check_checkpoint(settings: Settings) -> None:
 
 
 def _absolute(text: str) -> str:
-    return os.path.abspath(Path(text).expanduser())  # noqa: PTH100  # links stay as the user named them
+    # Links stay as the user named them, and so does the home of a user who is not on this machine.
+    return os.path.abspath(os.path.expanduser(text))  # noqa: PTH100, PTH111
 
 
 def _path_url(text: str) -> str:

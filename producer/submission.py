@@ -52,12 +52,12 @@ def call_workers(hints: Hints, settings: Settings, store_url: str, task: str, jo
 def _create(store: Store, job: Job, key_list: bytes | None) -> bool:
     """False if another created a job of this id meanwhile."""
     keys, marker = JobKeys(job.job_id), open_key(job.job_id)
-    written = [marker]
+    written, list_key = [marker], _list_key(job)
     try:
         store.write(marker, b"")
-        if isinstance(job.spec, ReconstructSpec) and job.spec.keys_sha256 is not None:
-            written.append(keys.key_list(job.spec.keys_sha256))
-            store.write(written[-1], key_list or b"", content_type="text/plain; charset=utf-8")
+        if list_key is not None:
+            written.append(list_key)
+            store.write(list_key, key_list or b"", content_type="text/plain; charset=utf-8")
         created = store.create(keys.job, to_pretty_json(job), content_type="application/json")
     except (StoreUnavailable, StoreError, KeyboardInterrupt):
         with suppress(StoreUnavailable, StoreError):
@@ -66,4 +66,14 @@ def _create(store: Store, job: Job, key_list: bytes | None) -> bool:
         raise
     if not created and store.stat(keys.end) is not None:
         store.delete([marker])  # the other job is finished already: the marker was ours
+    if not created and list_key is not None:
+        accepted = read_job(store, job.job_id)
+        if accepted is not None and _list_key(accepted) != list_key:
+            store.delete([list_key])
     return created
+
+
+def _list_key(job: Job) -> str | None:
+    """Where the job's list of keys lies, if it has one."""
+    sha256 = job.spec.keys_sha256 if isinstance(job.spec, ReconstructSpec) else None
+    return None if sha256 is None else JobKeys(job.job_id).key_list(sha256)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from vae_core.errors import BadDocument, ObjectMissing, StoreError
+from vae_core.errors import BadDocument, InvalidValue, ObjectMissing, StoreError
 from vae_core.inputs import open_places, pattern_matcher
 from vae_core.jobs.checks import shown
 from vae_core.jobs.job import Input
@@ -54,9 +54,13 @@ class KeyList:
                 digest.update(chunk)
                 yield chunk
 
-        hashes = array("q", (hash(key) for _, key in numbered_lines(digested(self._chunks()), self._key)))
+        another = f"{self._key} is not the list of keys that the job was submitted with"
+        try:
+            hashes = array("q", (hash(key) for _, key in numbered_lines(digested(self._chunks()), self._key)))
+        except InvalidValue as error:
+            raise BadDocument(another) from error
         if digest.hexdigest() != self._sha256:
-            raise BadDocument(f"{self._key} is not the list of keys that the job was submitted with")
+            raise BadDocument(another)
         found, counts = np.unique(np.frombuffer(hashes, dtype=np.int64), return_counts=True)
         return set(found[counts > 1].tolist())
 

@@ -72,7 +72,8 @@ def test_lines_come_back_equal_when_written_and_read(values: list[Input]) -> Non
 def test_bytes_are_these_when_written() -> None:
     assert to_json(JOB) == (
         b'{"job_id":"20261123T132900-7f3a9c","spec":{"kind":"sample","format":"png","quality":null,'
-        b'"save_latents":false,"part_size":null,"n":5,"indices":null,"seed":7,"temperature":1.0,"prior":"mixture"},'
+        b'"save_latents":false,"shards":false,"part_size":null,"n":5,"indices":null,"seed":7,"temperature":1.0,'
+        b'"prior":"mixture"},'
         b'"submitted_at":"2026-11-23T13:29:00+00:00","submitted_by":"me@here",'
         b'"code_version":"0.1.0","version":1}'
     )
@@ -80,15 +81,15 @@ def test_bytes_are_these_when_written() -> None:
     assert to_lines([{"b": 1, "a": 0.1}, {}]) == b'{"b":1,"a":0.1}\n{}\n'
 
 
-def test_manifest_line_has_the_item_without_tag_and_defaults_when_written() -> None:
+def test_manifest_line_has_the_item_without_tag_and_defaults_but_a_version_when_written() -> None:
     line = to_lines([manifest_line(ITEM)])
-    assert line == b'{"index":3,"key":"images/00000003.png","sha256":"ab","size_bytes":10}\n'
+    assert line == b'{"index":3,"key":"images/00000003.png","sha256":"ab","size_bytes":10,"version":1}\n'
     assert ITEM.tag
 
 
 def test_manifest_line_keeps_source_and_likeness_when_there_are_any() -> None:
     item = msgspec.structs.replace(ITEM, source="a.jpg", source_tag="v1", psnr=31.5, ssim=0.0)
-    assert manifest_line(item) == msgspec.structs.replace(item, tag="")
+    assert manifest_line(item) == msgspec.structs.replace(item, tag="", version=1)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vae_core.errors import InvalidValue, SourceNotAllowed
-from vae_core.jobs.sources import Source, bucket_of, check_allowed, is_below, parse_source
+from vae_core.jobs.sources import Source, bucket_of, check_allowed, is_below, parse_source, split_glob
 from vae_core.storage.opening import open_store
 
 
@@ -139,6 +139,58 @@ def test_error_names_source_and_variable_when_not_allowed(source: str, allowed: 
         check_allowed(parse_source(source), allowed)
     assert all(entry in str(caught.value) for entry in allowed)
     assert source.rstrip("/") in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("address", "place", "glob"),
+    [
+        ("s3://bb/*.jpg", "s3://bb/", "*.jpg"),
+        ("s3://bb/cars/**/*.jpg", "s3://bb/cars/", "**/*.jpg"),
+        ("s3://bb/cars/*", "s3://bb/cars/", "*"),
+        ("s3://bb/cars/**", "s3://bb/cars/", "**"),
+        ("s3://bb/cars/2024-*/a/b.jpg", "s3://bb/cars/", "2024-*/a/b.jpg"),
+        ("s3://bb/cars/a*", "s3://bb/cars/", "a*"),
+        ("s3://bb/cars/*/", "s3://bb/cars/", "*/"),
+        ("s3://bb//*", "s3://bb//", "*"),
+        ("s3://bb/what?/[x]/{y}/*.jpg", "s3://bb/what?/[x]/{y}/", "*.jpg"),
+        ("s3://bb/50%25 #1/a?[b]*", "s3://bb/50%25 #1/", "a?[b]*"),
+        ("s3://bb/a://*", "s3://bb/a://", "*"),
+        ("file:///data/*/é.png", "file:///data/", "*/é.png"),
+        ("file:///*", "file:///", "*"),
+    ],
+)
+def test_address_is_parted_before_the_first_segment_with_an_asterisk_when_it_has_one(
+    address: str, place: str, glob: str
+) -> None:
+    assert split_glob(address) == (place, glob)
+    assert place + glob == address
+    parse_source(place)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "s3://bb",
+        "s3://bb/",
+        "s3://bb/cars/",
+        "s3://bb/cars/a?.jpg",
+        "s3://bb/cars/[ab].jpg",
+        "s3://bb/cars/{a,b}.jpg",
+        "file:///data/a?b",
+        "file:///",
+        "*.jpg",  # no address
+        "",
+    ],
+)
+def test_address_stays_whole_when_it_has_no_asterisk(address: str) -> None:
+    assert split_glob(address) == (address, None)
+
+
+@pytest.mark.parametrize("address", ["s3://bb*/cars/", "s3://*", "s3://*/x", "*://bb/x"])
+def test_address_stays_whole_and_is_refused_when_its_bucket_has_an_asterisk(address: str) -> None:
+    assert split_glob(address) == (address, None)
+    with pytest.raises(InvalidValue, match=r"^source '.*\*.*' "):
+        parse_source(address)
 
 
 segments = st.lists(st.text("ab.", min_size=1, max_size=3).filter(lambda name: name not in {".", ".."}), max_size=4)

@@ -60,6 +60,7 @@ reconstructions = st.builds(
     source=st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=50).map(
         lambda prefix: f"s3://bucket/{prefix}"
     ),
+    glob=st.none() | st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1),
     pattern=st.none() | st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1),
     fit=st.sampled_from(FITS),
     max_failure_rate=st.floats(0, 1),
@@ -146,10 +147,37 @@ def test_error_names_flag_when_pattern_is_bad(value: Any) -> None:
         reconstruct(pattern=value)
 
 
-@pytest.mark.parametrize("value", ["", "cars", "http://x/y", "s3://", None, 5])
+@pytest.mark.parametrize("value", ["", "cars", "http://x/y", "s3://", 5])
 def test_source_is_refused_when_it_is_no_address(value: Any) -> None:
     with pytest.raises(InvalidValue, match=r"^source '.*' "):
         reconstruct(source=value)
+
+
+def test_source_may_be_missing_when_there_is_a_list_of_keys() -> None:
+    assert reconstruct(source=None, keys_sha256="0a" * 32).source is None
+    with pytest.raises(
+        InvalidValue, match=r"^SOURCE is missing: s3://bucket/prefix, a folder, or --from-manifest FILE$"
+    ):
+        reconstruct(source=None)
+
+
+@pytest.mark.parametrize("value", ["", "a\0*", "\udcff*", "*" * 1025, 5, b"*.jpg"])
+def test_error_names_source_when_its_glob_is_bad(value: Any) -> None:
+    with pytest.raises(InvalidValue, match=r"^SOURCE ['\"].*['\"] is not allowed: a glob of 1 to 1,024 characters"):
+        reconstruct(glob=value)
+
+
+@pytest.mark.parametrize("value", ["", "0" * 63, "0" * 65, "A" * 64, "g" * 64, "0" * 64 + "\n", 5])
+def test_digest_of_a_list_of_keys_is_refused_when_it_is_none(value: Any) -> None:
+    with pytest.raises(InvalidValue, match=r"^keys_sha256 '.*' is not allowed: 64 hexadecimal digits$"):
+        reconstruct(keys_sha256=value)
+
+
+def test_glob_and_list_of_keys_are_refused_when_both_are_given() -> None:
+    with pytest.raises(
+        InvalidValue, match=r"^SOURCE with '\*\.jpg' lists keys, and so does --from-manifest: one of them$"
+    ):
+        reconstruct(glob="*.jpg", keys_sha256="0" * 64)
 
 
 def test_error_is_one_short_line_when_value_is_long_or_has_control_characters() -> None:
@@ -192,6 +220,8 @@ def test_error_is_one_short_line_when_value_is_long_or_has_control_characters() 
         ('{"kind":"sample","n":5,"seed":1,"temperature":1e999}', r"\$\.temperature"),
         ('{"kind":"sample","n":5,"seed":1} {}', "trailing"),
         ('{"kind":"reconstruct","source":"s3://bucket","pattern":5}', r"\$\.pattern"),
+        ('{"kind":"reconstruct"}', "source"),
+        ('{"kind":"reconstruct","source":null}', "SOURCE is missing"),
         ('{"kind":"reconstruct","source":"file:///a/../b"}', r"without '\.\.'"),
     ],
 )
@@ -249,6 +279,7 @@ def test_kind_and_fields_are_plain_when_asked_for() -> None:
         "format": "png",
         "quality": None,
         "save_latents": False,
+        "shards": False,
         "part_size": None,
         "n": 5,
         "indices": None,
@@ -256,6 +287,9 @@ def test_kind_and_fields_are_plain_when_asked_for() -> None:
         "temperature": 0.5,
         "prior": "mixture",
     }
+    assert " ".join(spec_fields(reconstruct())) == (
+        "kind format quality save_latents shards part_size source glob keys_sha256 pattern limit fit noise max_failure_rate"
+    )
 
 
 def test_items_are_known_when_the_spec_alone_says_them() -> None:

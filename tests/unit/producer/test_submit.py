@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from producer import submission
-from producer.request import make_job, source_url
+from producer.request import make_job, source_and_glob, source_url
 from tests.unit.producer import work
 from tests.unit.producer.conftest import Vaejob
 from vae_core.errors import InvalidValue, JobConflict, SourceNotAllowed, StoreUnavailable
@@ -118,7 +118,7 @@ def test_marker_is_removed_when_another_created_and_finished_the_job_meanwhile(
         monkeypatch.setattr(type(store), "create", create)
         work.whole_job(store, "race")
         store.write(open_key("race"), b"")
-        return create(self, key, data, content_type=content_type)  # type: ignore[arg-type]
+        return create(self, key, data, content_type=content_type)
 
     monkeypatch.setattr(type(store), "create", late)
     with pytest.raises(JobConflict):
@@ -163,6 +163,101 @@ def test_path_becomes_an_address_when_the_source_is_one(home: Path, tmp_path: Pa
     assert source_url("in", settings) == f"file://{tmp_path}/in"
     assert source_url("./x/../in/", settings) == f"file://{tmp_path}/in"
     assert source_url(f"file://{tmp_path}/in", settings) == f"file://{tmp_path}/in"
+
+
+@pytest.mark.parametrize(
+    ("text", "source", "glob"),
+    [
+        ("s3://photos/cars/**/*.jpg", "s3://photos/cars/", "**/*.jpg"),
+        ("s3://photos/*", "s3://photos/", "*"),
+        ("s3://photos/ca*", "s3://photos/", "ca*"),
+        ("s3://photos/what?/[a].jpg", "s3://photos/what?/[a].jpg", None),
+        ("in/*.jpg", "file://{tmp}/in", "*.jpg"),
+        ("./x/../in/**/*", "file://{tmp}/in", "**/*"),
+        ("{tmp}/in/*/b?.jpg", "file://{tmp}/in", "*/b?.jpg"),
+        ("file://{tmp}/in/*", "file://{tmp}/in", "*"),
+        ("~/in/*.jpg", "file://{tmp}/in", "*.jpg"),
+        ("*.jpg", "file://{tmp}", "*.jpg"),
+        ("*/x", "file://{tmp}", "*/x"),
+        ("in/50%25 #1?/*", "file://{tmp}/in/50%25 #1?", "*"),
+        ("in/a*b", "file://{tmp}/in/a*b", None),  # there is a folder of this name
+        ("in/a*b/*.jpg", "file://{tmp}/in", "a*b/*.jpg"),
+        ("in/*.png", "file://{tmp}/in/*.png", None),  # a link to nowhere: the user is told of it
+    ],
+)
+def test_source_is_parted_from_its_glob_when_it_is_no_path_that_exists(
+    text: str, source: str, glob: str | None, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for folder in ("in/a*b", "in/50%25 #1?"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "in" / "*.png").symlink_to("a*b")
+    settings = read_settings({"VAEJOB_HOME": str(home), "VAEJOB_SOURCES": "s3://photos file:///"})
+    found = source_and_glob(text.format(tmp=tmp_path), settings)
+    assert found == (source.format(tmp=tmp_path), glob)
+
+
+def test_asterisks_of_the_working_directory_are_letters_when_none_is_typed(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a*b" / "in").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "a*b")
+    settings = read_settings({"VAEJOB_HOME": str(home)})
+    assert source_and_glob("in", settings) == (f"file://{tmp_path}/a*b/in", None)
+    for text in ("gone", ""):
+        with pytest.raises(InvalidValue, match="is neither an address nor a path that exists"):
+            source_and_glob(text, settings)
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("/*", "source '/*' is the whole file system: name a folder before the first '*'"),
+        ("/**/*.jpg", "source '/**/*.jpg' is the whole file system: name a folder before the first '*'"),
+        ("file:///*", "source 'file:///*' is the whole file system: name a folder before the first '*'"),
+        ("../../../../../../../../../*", "is the whole file system: name a folder before the first '*'"),
+        ("in/gone/*.jpg", "source 'file://{tmp}/in/gone' does not exist: a folder or file on this machine"),
+        ("s3://elsewhere/*", "source s3://elsewhere/ is not allowed: set VAEJOB_SOURCES to permit it"),
+        ("s3://b*/x", "source 's3://b*/x' names no bucket: s3://bucket/prefix"),
+        ("s3:/bucket/*", "source 'file://{tmp}/s3:/bucket' does not exist"),
+        ("file://{tmp}/../*", "is not allowed: a path without '..'"),
+        ("in/*" + "x" * 1024, "is not allowed: a glob of 1 to 1,024 characters of valid Unicode, no NUL"),
+        ("~nobody-of-this-name/*", "source 'file://{tmp}/~nobody-of-this-name' does not exist"),
+        ("~nobody-of-this-name", "source '~nobody-of-this-name' is neither an address nor a path that exists: "),
+    ],
+)
+def test_glob_is_refused_in_one_line_when_it_begins_nowhere(
+    source: str, message: str, vaejob: Vaejob, home: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "in").mkdir()
+    outcome = vaejob("reconstruct", source.format(tmp=tmp_path))
+    assert outcome.code == 2
+    assert message.format(tmp=tmp_path) in outcome.err
+    assert len(outcome.err.splitlines()) == 1
+    assert not home.exists()
+
+
+def test_inputs_of_a_glob_are_counted_when_it_is_a_dry_run(vaejob: Vaejob, home: Path, tmp_path: Path) -> None:
+    (tmp_path / "in" / "deep").mkdir(parents=True)
+    for name in ("a.jpg", "b.png", "deep/c.jpg"):
+        (tmp_path / "in" / name).write_bytes(b"12345")
+    outcome = vaejob("reconstruct", "in/**/*.jpg", "--dry-run", "--json")
+    assert outcome.json["inputs"] == {"count": 2, "size_bytes": 10}
+    assert (outcome.json["spec"]["source"], outcome.json["spec"]["glob"]) == (f"file://{tmp_path}/in", "**/*.jpg")
+    assert vaejob("reconstruct", "in/*", "--pattern", "*.png", "--dry-run", "--json").json["inputs"]["count"] == 1
+    text = vaejob("reconstruct", "in/*.jpg", "--dry-run").out
+    assert "glob" in text
+    assert "1 object, 5 bytes" in text
+    assert not home.exists()
+
+
+def test_job_is_another_when_its_glob_is(vaejob: Vaejob, store: Store, tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    for same in ("in/*.jpg", "./in/*.jpg", f"file://{tmp_path}/in/*.jpg"):
+        assert vaejob("reconstruct", same, "--job-id", "cars").code == 0
+    for other in ("in", "in/*.png", "in/**/*.jpg"):
+        assert "is taken by a job with another spec" in vaejob("reconstruct", other, "--job-id", "cars").err
+    assert [found.key for found in store.list()] == ["jobs/cars/job.json", "open/cars"]
 
 
 @pytest.mark.parametrize("source", ["nowhere", "s3:/bucket/key", "", "file:///no/such/folder", "ftp://x/y", "s3://"])
