@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 from pathlib import Path, PurePosixPath
 from typing import ClassVar
 
 import msgspec
 
-from producer.results import ResultsDamaged, Wanted, read_verified
+from producer.results import ResultsDamaged, Wanted, verified_chunks
 from vae_core.errors import InvalidValue, PermanentError
 from vae_core.jobs.checks import shown
 from vae_core.jobs.ids import new_token
@@ -72,11 +73,10 @@ class Fetcher:
         if _is_already(path, wanted):
             return None
         try:
-            data = read_verified(self._store, self._keys, wanted)
+            self._write(path, verified_chunks(self._store, self._keys, wanted))
         except ResultsDamaged as fault:
             return str(fault)
-        self._write(path, data)
-        return len(data)
+        return wanted.size_bytes
 
     def _path(self, name: str) -> Path:
         """Where the file goes. Raises ResultsDamaged for a name that would leave the folder: it came from the store."""
@@ -87,8 +87,9 @@ class Fetcher:
             )
         return self._folder.joinpath(*parts)
 
-    def _write(self, path: Path, data: bytes) -> None:
-        """All of it or nothing, in one step."""
+    def _write(self, path: Path, chunks: Iterator[bytes]) -> None:
+        """All of it or nothing, in one step. Nothing is made for a file that is not there."""
+        first = next(chunks)
         draft = path.parent / f".vaejob-{new_token()}"
         try:
             # Before as well: no folder is made behind a link that leads out.
@@ -97,7 +98,8 @@ class Fetcher:
             if not path.parent.resolve().is_relative_to(self._folder.resolve()):
                 raise FolderUnusable(f"{path.parent} is a link that leads out of {self._folder}: remove it")
             try:
-                draft.write_bytes(data)
+                with draft.open("wb") as file:
+                    file.writelines(chain((first,), chunks))
                 draft.replace(path)
             finally:
                 draft.unlink(missing_ok=True)

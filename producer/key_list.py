@@ -6,11 +6,11 @@ import hashlib
 import io
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from vae_core.errors import InvalidValue, ObjectMissing, ObjectTooLarge
+from vae_core.errors import InvalidValue, ObjectMissing, ObjectTooLarge, SourceNotAllowed
 from vae_core.jobs.checks import shown
 from vae_core.jobs.key_lists import numbered_lines
 from vae_core.jobs.sources import LOCAL, S3, Source, check_allowed, is_below, parse_source
@@ -49,20 +49,45 @@ def read_key_list(where: str, source: str | None, settings: Settings) -> KeyList
     if source is not None:
         root = _Root(_folder_source(parse_source(source)), source)
         return _made(root.source.url, (_key_below(root, line, n, what) for n, line in _lines(data, what)), what)
-    places = list(_places(data, what, settings))
-    buckets = {place.bucket for place in places}
-    if len(buckets) > 1:
-        if "" in buckets:
-            raise InvalidValue(f"{what} names local files and a bucket's: give a list for each")
-        for place in places:
-            check_allowed(place, settings.allowed_sources)
-        return _made(None, (f"{place.bucket}/{place.path}" for place in places), what)
-    if not places:
-        return _made(None, iter(()), what)
-    common = _common_folder(places, what)
-    check_allowed(common, settings.allowed_sources)
-    start = len(common.path) + 1 if common.is_local else 0
-    return _made(common.url, (place.path[start:] for place in places), what)
+    buckets, common = _in_common(_places(data, what))
+    if len(buckets) > 1 and "" in buckets:
+        raise InvalidValue(f"{what} names local files and a bucket's: give a list for each")
+    if buckets == {""}:
+        if common in {"", "/"}:
+            raise InvalidValue(f"{what}: the files have no folder in common: give SOURCE, and paths below it")
+        folder = Source("", common.rstrip("/"))
+        check_allowed(folder, settings.allowed_sources)
+        return _made(folder.url, (place.path[len(common) :] for place in _places(data, what)), what)
+    source_in_common = Source(min(buckets), common) if len(buckets) == 1 else None
+    if source_in_common is not None and _is_allowed(source_in_common, settings):
+        return _made(source_in_common.url, (place.path for place in _places(data, what)), what)
+    return _made(None, _each_allowed(_places(data, what), settings), what)
+
+
+def _in_common(places: Iterable[Source]) -> tuple[set[str], str]:
+    """The buckets, and the folder or prefix that all paths lie below, ending in a slash or empty."""
+    buckets: set[str] = set()
+    low = high = ""
+    for place in places:
+        low = min(low, place.path) if buckets else place.path
+        high = max(high, place.path)
+        buckets.add(place.bucket)
+    common = os.path.commonprefix([low, high])  # noqa: RUF071  # keys are text
+    return buckets, common[: common.rfind("/") + 1]
+
+
+def _is_allowed(source: Source, settings: Settings) -> bool:
+    try:
+        check_allowed(source, settings.allowed_sources)
+    except SourceNotAllowed:
+        return False
+    return True
+
+
+def _each_allowed(places: Iterable[Source], settings: Settings) -> Iterator[str]:
+    for place in places:
+        check_allowed(place, settings.allowed_sources)
+        yield f"{place.bucket}/{place.path}"
 
 
 def _made(source: str | None, keys: Iterator[str], what: str) -> KeyList:
@@ -145,7 +170,7 @@ def _plain_path(line: str, number: int, what: str) -> str:
     return "" if path == "." else path
 
 
-def _places(data: bytes, what: str, settings: Settings) -> Iterator[Source]:
+def _places(data: bytes, what: str) -> Iterator[Source]:
     """Where each line says that an input is: an address, or a path on this machine."""
     here = None  # whether any path of the list is one of this machine; looked at once
     for number, line in _lines(data, what):
@@ -153,7 +178,7 @@ def _places(data: bytes, what: str, settings: Settings) -> Iterator[Source]:
             place = _parsed(line, f"{what}, line {number}")
         else:
             if here is None:
-                here = settings.embedded and any(
+                here = any(
                     os.path.lexists(os.path.expanduser(text))  # noqa: PTH111  # never raises
                     for _, text in _lines(data, what)
                 )
@@ -174,20 +199,11 @@ def _parsed(address: str, stands_at: str) -> Source:
 
 
 def _checked(key: str, line: str, number: int, what: str) -> str:
+    if key.endswith("\r") or key.startswith("\ufeff"):
+        what_is_wrong = "ends in a carriage return" if key.endswith("\r") else "begins with a byte order mark"
+        raise InvalidValue(f"{what}, line {number}: {shown(line)!r} {what_is_wrong}: no key of a list may")
     if not key or len(key.encode()) > _MAX_KEY_BYTES:
         raise InvalidValue(
             f"{what}, line {number}: {shown(line)!r} is no key: 1 to {_MAX_KEY_BYTES:,} bytes are expected"
         )
     return key
-
-
-def _common_folder(places: list[Source], what: str) -> Source:
-    """The folder or prefix that all of one bucket, or of this machine, lie below."""
-    paths = [place.path for place in places]
-    common = os.path.commonprefix([min(paths), max(paths)])  # noqa: RUF071  # keys are text
-    folder = common[: common.rfind("/") + 1]
-    if not places[0].is_local:
-        return Source(places[0].bucket, folder)
-    if folder in {"", "/"}:
-        raise InvalidValue(f"{what}: the files have no folder in common: give SOURCE, and paths below it")
-    return Source("", folder.rstrip("/"))

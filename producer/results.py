@@ -7,12 +7,12 @@ from collections.abc import Iterable, Iterator
 from typing import ClassVar, NamedTuple
 
 from vae_core.documents import load_records
-from vae_core.errors import InvalidValue, ObjectMissing, ObjectTooLarge, PermanentError
+from vae_core.errors import InvalidValue, ObjectChanged, ObjectMissing, ObjectTooLarge, PermanentError
 from vae_core.jobs.codec import from_lines
 from vae_core.jobs.job import End
 from vae_core.jobs.layout import JobKeys
 from vae_core.jobs.records import ItemDone
-from vae_core.storage.base import Store
+from vae_core.storage.base import CHUNK_BYTES, Store
 
 
 class ResultsDamaged(PermanentError):
@@ -69,6 +69,25 @@ def _manifest(data: bytes, name: str) -> list[ItemDone]:
         raise ResultsDamaged("unreadable", str(error)) from error
 
 
+def verified_chunks(store: Store, keys: JobKeys, wanted: Wanted) -> Iterator[bytes]:
+    """The file's content in pieces, for one that may be large. Raises ResultsDamaged, at the latest after the last."""
+    name, size = wanted.name, wanted.size_bytes
+    if size <= CHUNK_BYTES:
+        yield read_verified(store, keys, wanted)
+        return
+    digest, found = hashlib.sha256(), 0
+    try:
+        for chunk in store.stream(keys.root + name):
+            digest.update(chunk)
+            found += len(chunk)
+            yield chunk
+    except ObjectMissing as error:
+        raise ResultsDamaged("missing", f"{name} is missing from the store") from error
+    except ObjectChanged as error:
+        raise ResultsDamaged("changed", f"{name} was replaced while it was read") from error
+    _check(name, size, found, digest.hexdigest(), wanted.sha256)
+
+
 def read_verified(store: Store, keys: JobKeys, wanted: Wanted) -> bytes:
     """The file's content. Raises ResultsDamaged, saying what is wrong with it in the store."""
     name, size = wanted.name, wanted.size_bytes
@@ -78,8 +97,12 @@ def read_verified(store: Store, keys: JobKeys, wanted: Wanted) -> bytes:
         raise ResultsDamaged("missing", f"{name} is missing from the store") from error
     except ObjectTooLarge as error:
         raise ResultsDamaged("changed", f"{name} is larger than it was when it was written") from error
-    if len(data) < size:
-        raise ResultsDamaged("truncated", f"{name} is truncated: {len(data):,} of {size:,} bytes are there")
-    if hashlib.sha256(data).hexdigest() != wanted.sha256:
-        raise ResultsDamaged("changed", f"{name} does not match its SHA-256")
+    _check(name, size, len(data), hashlib.sha256(data).hexdigest(), wanted.sha256)
     return data
+
+
+def _check(name: str, size: int, found: int, digest: str, sha256: str) -> None:
+    if found < size:
+        raise ResultsDamaged("truncated", f"{name} is truncated: {found:,} of {size:,} bytes are there")
+    if digest != sha256:
+        raise ResultsDamaged("changed", f"{name} does not match its SHA-256")

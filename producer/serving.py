@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import chain
@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 from urllib.parse import unquote_to_bytes, urlsplit
 
 from producer.output import note
-from vae_core.errors import ObjectMissing, StoreUnavailable, VaejobError
-from vae_core.storage.base import Store, StoredObject
+from vae_core.errors import ObjectChanged, ObjectMissing, ObjectTooLarge, StoreUnavailable, VaejobError
+from vae_core.storage.base import CHUNK_BYTES, Store, StoredObject
 
 HOST = "127.0.0.1"
 INDEX = "index.html"
@@ -115,6 +115,8 @@ class _Handler(BaseHTTPRequestHandler):
             return self._file(name, with_body=with_body)
         except ObjectMissing:
             return _refusal(HTTPStatus.NOT_FOUND, "no such file in this job")
+        except ObjectChanged:
+            return _refusal(HTTPStatus.SERVICE_UNAVAILABLE, "the file was replaced just now: reload the page")
         except StoreUnavailable as error:
             return _refusal(HTTPStatus.SERVICE_UNAVAILABLE, str(error))
         except VaejobError as error:  # the store refuses; the page shows what it got before
@@ -124,32 +126,46 @@ class _Handler(BaseHTTPRequestHandler):
         store, key = self.server.store, self.server.root + name
         content_type = CONTENT_TYPES.get(PurePosixPath(name).suffix.lower(), _OTHER)
         known, wanted = self.headers.get("If-None-Match"), self.headers.get("Range")
-        if known or wanted or not with_body:
-            found = store.stat(key)
-            if found is None:
-                return _refusal(HTTPStatus.NOT_FOUND, "no such file in this job")
-            tag = _etag(found.tag)
-            if known == tag:
-                return Answer(HTTPStatus.NOT_MODIFIED, content_type, (), 0, tag)
-            if not with_body:
-                return Answer(HTTPStatus.OK, content_type, (), found.size_bytes, tag)
-            if wanted and self.headers.get("If-Range", tag) == tag:
-                extent = range_of(wanted, found.size_bytes)
-                if extent is not None:
-                    return self._extent(key, content_type, found, extent)
-        blob = store.read(key)
-        return Answer(HTTPStatus.OK, content_type, (blob.data,), len(blob.data), _etag(blob.tag))
+        if not (known or wanted) and with_body:
+            try:
+                blob = store.read(key, max_bytes=CHUNK_BYTES)
+                return Answer(HTTPStatus.OK, content_type, (blob.data,), len(blob.data), _etag(blob.tag))
+            except ObjectTooLarge:
+                pass  # it is sent in pieces
+        found = store.stat(key)
+        if found is None:
+            return _refusal(HTTPStatus.NOT_FOUND, "no such file in this job")
+        tag = _etag(found.tag)
+        if known == tag:
+            return Answer(HTTPStatus.NOT_MODIFIED, content_type, (), 0, tag)
+        if not with_body:
+            return Answer(HTTPStatus.OK, content_type, (), found.size_bytes, tag)
+        if wanted and self.headers.get("If-Range", tag) == tag:
+            extent = range_of(wanted, found.size_bytes)
+            if extent is not None:
+                return self._extent(key, content_type, found, extent)
+        body = self._chunks(key, found, range(found.size_bytes))
+        return Answer(HTTPStatus.OK, content_type, body, found.size_bytes, tag)
 
     def _extent(self, key: str, content_type: str, found: StoredObject, extent: range) -> Answer:
         """Some bytes of the file; none where it has none of those that were asked for."""
         if not extent:
             refused = _refusal(HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, f"the file has {found.size_bytes:,} bytes")
             return refused._replace(content_range=f"bytes */{found.size_bytes}")
-        chunks = self.server.store.stream(key, start=extent.start, size_bytes=len(extent))
-        first = next(chunks, b"")  # here, so that what is wrong is answered as for a whole file
         where = f"bytes {extent.start}-{extent.stop - 1}/{found.size_bytes}"
-        body = chain((first,), chunks)
-        return Answer(HTTPStatus.PARTIAL_CONTENT, content_type, body, len(extent), _etag(found.tag), where)
+        return Answer(
+            HTTPStatus.PARTIAL_CONTENT,
+            content_type,
+            self._chunks(key, found, extent),
+            len(extent),
+            _etag(found.tag),
+            where,
+        )
+
+    def _chunks(self, key: str, found: StoredObject, extent: range) -> Iterator[bytes]:
+        """These bytes of the version that was found; the first are read at once, so that what is wrong is answered."""
+        chunks = self.server.store.stream(key, start=extent.start, size_bytes=len(extent), if_tag=found.tag)
+        return chain((next(chunks, b""),), chunks)
 
     def _send(self, answer: Answer, *, with_body: bool) -> None:
         self.send_response(answer.status)

@@ -35,7 +35,7 @@ def shard_faults(
         return
     yield from members.rest("truncated", f"{name} is truncated: {size_bytes:,} bytes are there")
     if recorded is None or members.faults:
-        return  # the record is told of elsewhere; and what is wrong is told already
+        return  # the caller tells of the record; and what is wrong is told already
     if size_bytes != recorded.size_bytes:
         message = f"{name} has {size_bytes:,} bytes: {recorded.size_bytes:,} were written"
         yield Fault(code="truncated" if size_bytes < recorded.size_bytes else "changed", key=name, message=message)

@@ -104,11 +104,16 @@ class Verifier:
         return images, []
 
     def _shard_faults(self, claim: ShardClaim) -> list[Fault]:
+        recorded = self._recorded(claim.name)
         try:
-            return list(shard_faults(self._store, self._keys, claim.name, claim.items, self._recorded(claim.name)))
+            faults = list(shard_faults(self._store, self._keys, claim.name, claim.items, recorded))
         except StoreError as error:
             self._store.check()
             return [Fault(code="unreadable", key=claim.name, message=str(error))]
+        if recorded is None:
+            message = f"{claim.name} is in no record that can be read: it could be held against its images alone"
+            faults.append(Fault(code="not_accounted_for", key=claim.name, message=message))
+        return faults
 
     def _recorded(self, shard: str) -> SideFile | None:
         """What the record of its part says of a shard, None where the record cannot be read."""

@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from vae_core.errors import StoreError
+from vae_core.errors import SourceNotAllowed, StoreError
 from vae_core.jobs.checks import shown
+from vae_core.jobs.globs import glob_matcher, literal_head
 from vae_core.jobs.layout import CHECKPOINTS, JOBS, OPEN
 from vae_core.jobs.sources import LOCAL, S3, Source, check_allowed, is_below, parse_source
 from vae_core.jobs.spec import ReconstructSpec
@@ -17,7 +18,6 @@ from vae_core.settings import Settings
 from vae_core.storage.base import Store, StoredObject
 from vae_core.storage.opening import open_store
 
-_LITERAL = re.compile(r"[^*?\[\\]*")
 _OWN_FOLDERS = (OPEN, JOBS, CHECKPOINTS, "schedules/")
 
 
@@ -58,8 +58,7 @@ def open_inputs(url: str, settings: Settings) -> Inputs:
 def open_places(spec: ReconstructSpec, settings: Settings) -> Callable[[str], Place]:
     """From the key of an input, as the plan has it, to where it is. Raises SourceNotAllowed, at once or for a key."""
     if spec.source is not None:
-        store = open_inputs(spec.source, settings).store
-        return lambda key: Place(store, key)
+        return _below(spec.source, open_inputs(spec.source, settings))
     stores: dict[str, Store] = {}
 
     def place(bucket_and_key: str) -> Place:
@@ -68,6 +67,17 @@ def open_places(spec: ReconstructSpec, settings: Settings) -> Callable[[str], Pl
         if bucket not in stores:
             stores[bucket] = open_store(f"{S3}{bucket}")
         return Place(stores[bucket], key)
+
+    return place
+
+
+def _below(source: str, inputs: Inputs) -> Callable[[str], Place]:
+    """Whoever wrote the list of keys, only what the source holds is read."""
+
+    def place(key: str) -> Place:
+        if not key.startswith(inputs.prefix) or inputs.only not in {None, key}:
+            raise SourceNotAllowed(f"key {shown(key)!r} does not lie below {shown(source)}")
+        return Place(inputs.store, key)
 
     return place
 
@@ -103,16 +113,16 @@ def list_inputs(
     unless the source names a place inside it. Raises as `open_inputs`.
     """
     source, inputs = parse_source(url), open_inputs(url, settings)
-    in_glob, matches = _glob_matcher(glob), pattern_matcher(pattern, inputs.prefix)
+    matches, in_glob = pattern_matcher(pattern, inputs.prefix), glob_matcher(glob) if glob is not None else None
     skipped = tuple(_own_prefixes(source, parse_source(settings.store)))
-    for found in inputs.store.list(inputs.prefix + _literal_head(glob)):
+    for found in inputs.store.list(inputs.prefix + literal_head(glob or "")):
         if inputs.only is not None and found.key != inputs.only:
             continue
         if found.key.endswith("/") and found.size_bytes == 0:
             continue
         if found.key.startswith(skipped) or not matches(found.key):
             continue
-        if in_glob(found.key[len(inputs.prefix) :]):
+        if in_glob is None or (inputs.only is None and in_glob(found.key[len(inputs.prefix) :])):
             yield found
 
 
@@ -126,21 +136,6 @@ def pattern_matcher(pattern: str | None, prefix: str) -> Callable[[str], bool]:
 def _resolved(allowed: str) -> str:
     root = parse_source(allowed)
     return f"{LOCAL}{Path(root.path).resolve()}" if root.is_local else allowed
-
-
-def _glob_matcher(glob: str | None) -> Callable[[str], bool]:
-    if glob is None:
-        return lambda key: True
-    from wcmatch import glob as paths  # late: few commands need it
-
-    # Hidden names count, case is told apart on any system, and there are no braces, as keys may have them.
-    flags = paths.GLOBSTAR | paths.DOTGLOB | paths.CASE | paths.FORCEUNIX
-    return paths.compile(glob, flags=flags).match
-
-
-def _literal_head(glob: str | None) -> str:
-    """What every key that the glob matches begins with."""
-    return _LITERAL.match(glob or "")[0]  # type: ignore[index]  # it matches the empty text too
 
 
 def _own_prefixes(source: Source, store: Source) -> Iterator[str]:

@@ -28,6 +28,12 @@ def extremes_of(items: Sequence[ItemDone]) -> list[int]:
     return sorted({item.index for item in (*worst_of(items), *best_of(items))})
 
 
+def candidates_of(items: Sequence[ItemDone]) -> list[ItemDone]:
+    """The items of a part that may be among the job's worst or best: the job's are found among those of its parts."""
+    indices = set(extremes_of(items))
+    return [item for item in items if item.index in indices]
+
+
 def _ranked(items: Iterable[ItemDone]) -> list[ItemDone]:
     return sorted((item for item in items if item.psnr is not None), key=lambda item: (item.psnr, item.index))
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import msgspec
 
 from vae_core.documents import listed_parts, load_inputs, load_job, load_plan, load_records
-from vae_core.errors import ObjectMissing
+from vae_core.errors import ObjectChanged, ObjectMissing
 from vae_core.jobs.codec import from_json, to_lines, to_pretty_json
 from vae_core.jobs.job import Document, End, Failure, Job, Plan
 from vae_core.jobs.layout import JobKeys
@@ -172,10 +172,13 @@ class Finisher:
 
     def _has_content(self, key: str, output: ItemDone | SideFile) -> bool:
         """Whether the bytes are right although the tag is not, as after a folder store was copied."""
+        digest = hashlib.sha256()
         try:
-            return hashlib.sha256(self._store.read(key).data).hexdigest() == output.sha256
-        except ObjectMissing:
+            for chunk in self._store.stream(key):
+                digest.update(chunk)
+        except (ObjectMissing, ObjectChanged):
             return False
+        return digest.hexdigest() == output.sha256
 
 
 def _failure(job: Job, plan: Plan, records: list[PartRecord], dead: dict[int, Failure]) -> Failure | None:

@@ -19,6 +19,7 @@ from vae_core.errors import (
     TransientError,
 )
 from vae_core.inputs import list_inputs
+from vae_core.jobs.checks import shown
 from vae_core.jobs.codec import to_lines, to_pretty_json
 from vae_core.jobs.job import Failure, Input, Job, Plan
 from vae_core.jobs.layout import JobKeys, checkpoint_key
@@ -43,6 +44,10 @@ class _Unplannable(PermanentError):
     def __init__(self, failure: Failure) -> None:
         super().__init__(failure.message)
         self.failure = failure
+
+
+class _Cancelled(Exception):
+    """Planning is left: whoever cancelled the job has it ended, or the reconciler does."""
 
 
 class Planner:
@@ -73,6 +78,9 @@ class Planner:
                 except _Unplannable as error:
                     lease.check()
                     fail_job(self._store, self._hints, job_id, error.failure)
+                    return
+                except _Cancelled:
+                    log.info("job %s was cancelled before it was planned", job_id)
                     return
             plan = load_plan(self._store, job_id)
         if plan is not None:
@@ -123,14 +131,19 @@ class Planner:
         key_list = None
         if spec.keys_sha256 is not None:
             key_list = KeyList(self._store, keys.key_list(spec.keys_sha256), spec.keys_sha256)
-        items = 0
+        items, refusals = 0, 0
         for part, found in enumerate(_chunks(self._inputs(spec, key_list), part_size)):
             items += len(found)
+            refusals += sum(one.failure is not None and one.failure.code == StoreError.code for one in found)
             if items > MAX_ITEMS:
                 message = f"{_named(spec)} more than {MAX_ITEMS:,} objects: narrow it by --pattern"
                 raise _Unplannable(Failure(code="too_many_inputs", message=message))
+            if self._store.stat(keys.cancel) is not None:
+                raise _Cancelled(f"job {job_id} was cancelled")
             lease.check()
             self._store.write(keys.inputs(input_set, part), to_lines(found))
+        if items and refusals == items:  # it is the store that refuses, and not some of the objects
+            raise _Unplannable(found[-1].failure or Failure(code=StoreError.code, message="the store refuses"))
         if items == 0:
             message = f"{_named(spec)} no objects{_narrowed(spec)}: nothing to reconstruct"
             raise _Unplannable(Failure(code="empty_source", message=message))
@@ -151,24 +164,24 @@ class Planner:
         """The job's inputs as they are now, in order, up to its limit."""
         try:
             if key_list is not None:
-                found = look_up(spec, key_list.keys(), self._settings)
-            else:
-                listed = list_inputs(spec.source or "", self._settings, glob=spec.glob, pattern=spec.pattern)
-                found = (Input(key=one.key, tag=one.tag, size_bytes=one.size_bytes) for one in listed)
-            yield from islice(found, spec.limit)
+                yield from look_up(spec, key_list.keys(), self._settings)
+                return
+            listed = list_inputs(spec.source or "", self._settings, glob=spec.glob, pattern=spec.pattern)
+            for one in islice(listed, spec.limit):
+                yield Input(key=one.key, tag=one.tag, size_bytes=one.size_bytes)
         except (StoreError, SourceNotAllowed, InvalidValue, BadDocument) as error:
             raise _Unplannable(Failure(code=error.code, message=str(error))) from error
 
 
 def _named(spec: ReconstructSpec) -> str:
-    return "the list of keys has" if spec.keys_sha256 is not None else f"source {spec.source} has"
+    return "the list of keys has" if spec.keys_sha256 is not None else f"source {shown(spec.source)} has"
 
 
 def _narrowed(spec: ReconstructSpec) -> str:
     """What the objects were to match."""
     wanted = [
-        *([spec.glob] if spec.glob is not None else []),
-        *([f"--pattern {spec.pattern}"] if spec.pattern is not None else []),
+        *([shown(spec.glob)] if spec.glob is not None else []),
+        *([f"--pattern {shown(spec.pattern)}"] if spec.pattern is not None else []),
     ]
     return f" that match {' and '.join(wanted)}" if wanted else ""
 

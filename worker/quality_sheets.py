@@ -11,7 +11,7 @@ from vae_core.imaging.sheets import Tile, contact_sheet
 from vae_core.jobs.layout import JobKeys, extremes_name
 from vae_core.jobs.records import PartRecord
 from vae_core.storage.base import Store
-from worker.extremes import best_of, extremes_of, worst_of
+from worker.extremes import best_of, candidates_of, extremes_of, worst_of
 from worker.grid import PAIR_COLUMNS, pair_label
 from worker.outputs import read_image, read_output
 
@@ -22,16 +22,18 @@ def quality_sheets(store: Store, keys: JobKeys, records: Sequence[PartRecord]) -
     None where no part kept inputs for them.
     """
     kept = [record for record in records if any(file.key == extremes_name(record.part) for file in record.files)]
-    items = [item for record in kept for item in record.items]
-    parts = {item.index: record for record in kept for item in record.items}
-    chosen = ((keys.worst, "worst", worst_of(items)), (keys.best, "best", best_of(items)))
+    total = sum(len(record.items) for record in kept)
+    found = [(item, record) for record in kept for item in candidates_of(record.items)]
+    parts = {item.index: record for item, record in found}
+    candidates = [item for item, _ in found]
+    chosen = ((keys.worst, "worst", worst_of(candidates)), (keys.best, "best", best_of(candidates)))
     for key, word, shown in chosen:
         if shown:
             inputs = _inputs(store, keys, {parts[item.index].part: parts[item.index] for item in shown})
             tiles = [
                 Tile((inputs[item.index], read_output(store, keys.root, item)), pair_label(item)) for item in shown
             ]
-            title = f"The {len(shown)} {word} of {len(items):,} reconstructions, each beside its input"
+            title = f"The {len(shown)} {word} of {total:,} reconstructions, each beside its input"
             yield key, contact_sheet(tiles, title=title, columns=PAIR_COLUMNS), "image/png"
 
 

@@ -60,6 +60,9 @@ class Reconstructing:
 
     def fetch(self, position: int) -> Fetched | ItemError:
         source = self._inputs[position - self._first]
+        if source.failure is not None:
+            failure = source.failure
+            return ItemError(index=position, source=source.key, code=failure.code, message=failure.message)
         pixels = fetch_fitted(
             position,
             Wanted(*self._places(source.key), source.tag, source.key),

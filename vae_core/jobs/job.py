@@ -39,19 +39,23 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     version: int = VERSION
 
 
-class Input(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One line of `inputs/<set>/00000.jsonl`: an object to reconstruct, as it was when the job was planned."""
-
-    key: str
-    tag: str
-    size_bytes: int
-
-
 class Failure(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Why a part was given up or a job failed: a stable code, and one line for people."""
 
     code: str
     message: str
+
+
+class Input(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """One line of `inputs/<set>/00000.jsonl`: an object to reconstruct, as it was when the job was planned.
+
+    failure: why it could not be found then, where its key was given by a list: it is listed as an error, and not read.
+    """
+
+    key: str
+    tag: str
+    size_bytes: int
+    failure: Failure | None = None
 
 
 class Document(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -42,12 +42,19 @@ class Store(Protocol):
         """Whole content. Raises ObjectMissing, ObjectTooLarge (before the body is read), ObjectChanged (other tag)."""
 
     def stream(
-        self, key: str, *, start: int = 0, size_bytes: int | None = None, chunk_bytes: int = CHUNK_BYTES
+        self,
+        key: str,
+        *,
+        start: int = 0,
+        size_bytes: int | None = None,
+        if_tag: str | None = None,
+        chunk_bytes: int = CHUNK_BYTES,
     ) -> Iterator[bytes]:
         """The content in chunks, all of one version, for objects that are not to be held whole.
 
         start, size_bytes: only so many bytes from there on, as far as there are any; to the end if None. The first step
-        raises ObjectMissing, a later one ObjectChanged if the object was replaced meanwhile.
+        raises ObjectMissing, and ObjectChanged for another tag than `if_tag`; a later one ObjectChanged if the object
+        was replaced meanwhile.
         """
 
     def stat(self, key: str) -> StoredObject | None:

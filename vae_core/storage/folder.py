@@ -51,7 +51,13 @@ class FolderStore:
         raise StoreUnavailable(f"{self.url}: key {shown(key)} keeps changing while it is read; try again once complete")
 
     def stream(
-        self, key: str, *, start: int = 0, size_bytes: int | None = None, chunk_bytes: int = CHUNK_BYTES
+        self,
+        key: str,
+        *,
+        start: int = 0,
+        size_bytes: int | None = None,
+        if_tag: str | None = None,
+        chunk_bytes: int = CHUNK_BYTES,
     ) -> Iterator[bytes]:
         *above, name = folder_segments(key, self.url)
         with ExitStack() as stack:
@@ -61,7 +67,7 @@ class FolderStore:
             except tree.ABSENT as exc:
                 raise ObjectMissing(f"{self.url}: no object has key {shown(key)}") from exc
             before = os.fstat(file)
-            self._refuse_unfit(key, before, None, None)
+            self._refuse_unfit(key, before, None, if_tag)
             os.lseek(file, start, os.SEEK_SET)
             for first, end in extents(before.st_size, start, size_bytes, chunk_bytes):
                 wanted = end - first

@@ -91,12 +91,20 @@ class S3Store:
         return self._connection.call(f"{self.url}: key {shown(key)}", operation)
 
     def stream(
-        self, key: str, *, start: int = 0, size_bytes: int | None = None, chunk_bytes: int = CHUNK_BYTES
+        self,
+        key: str,
+        *,
+        start: int = 0,
+        size_bytes: int | None = None,
+        if_tag: str | None = None,
+        chunk_bytes: int = CHUNK_BYTES,
     ) -> Iterator[bytes]:
         found = self.stat(key)
         if found is None:
             raise ObjectMissing(f"{self.url}: no object has key {shown(key)}")
         name = bucket_key(self._root, key, self.url)
+        if if_tag is not None and found.tag != if_tag:
+            raise ObjectChanged(f"{self.url}: key {shown(key)} was replaced: its tag is {found.tag}, not {if_tag}")
         wanted = extents(found.size_bytes, start, size_bytes, chunk_bytes)
         yield from chunks(self._connection, self._bucket, name, found, self.url, wanted)
 

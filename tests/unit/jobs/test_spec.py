@@ -288,7 +288,8 @@ def test_kind_and_fields_are_plain_when_asked_for() -> None:
         "prior": "mixture",
     }
     assert " ".join(spec_fields(reconstruct())) == (
-        "kind format quality save_latents shards part_size source glob keys_sha256 pattern limit fit noise max_failure_rate"
+        "kind format quality save_latents shards part_size "
+        "source glob keys_sha256 pattern limit fit noise max_failure_rate"
     )
 
 

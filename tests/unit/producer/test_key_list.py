@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -361,7 +362,7 @@ def test_source_is_refused_when_it_does_not_go_with_the_list(
     [
         ("s3://photos/a\ns3://third/a", "s3://third/a"),
         ("s3://photos/a\ns3://other/a", "s3://other/a"),
-        ("s3://third/x/b\ns3://third/x/a", "s3://third/x/"),
+        ("s3://third/x/b\ns3://third/x/a", "s3://third/x/b"),
         ("in/a.jpg\nin/b/c.jpg", "file://{folder}"),
     ],
 )
@@ -377,17 +378,48 @@ def test_list_is_refused_when_a_key_lies_where_no_source_is_allowed(
     assert not home.exists()
 
 
-@pytest.mark.usefixtures("pictures")
-def test_paths_are_no_inputs_when_the_workers_are_elsewhere(
-    vaejob: Vaejob, home: Path, monkeypatch: pytest.MonkeyPatch
+def test_paths_are_refused_as_any_source_is_when_the_workers_are_elsewhere(
+    vaejob: Vaejob, pictures: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("VAEJOB_REDIS_URL", "redis://127.0.0.1:1")
+    monkeypatch.setenv("VAEJOB_SOURCES", "s3://photos")
     Path("list.txt").write_text("in/a.jpg\n")
-    message = f"--from-manifest list.txt, line 1: 'in/a.jpg' is neither an address nor a file: {FORM}"
-    assert refusal(vaejob("reconstruct", "--from-manifest", "list.txt")) == message
+    refused = refusal(vaejob("reconstruct", "--from-manifest", "list.txt"))
+    assert refused.startswith(f"source file://{pictures} is not allowed: set VAEJOB_SOURCES to permit it")
+    monkeypatch.setenv("VAEJOB_SOURCES", f"file://{pictures}")
+    assert vaejob("reconstruct", "--from-manifest", "list.txt", "--dry-run", "--json").json["inputs"]["count"] == 1
+    monkeypatch.setenv("VAEJOB_SOURCES", "file:///")
     # A folder of theirs need not be here, nor need its name be one that could.
     outcome = vaejob("reconstruct", f"file:///{'x' * 300}", "--from-manifest", "list.txt", "--dry-run", "--json")
     assert outcome.json["inputs"]["count"] == 1
+    assert not home.exists()
+
+
+def test_bucket_stands_before_the_key_when_only_places_in_the_bucket_are_allowed(
+    vaejob: Vaejob, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("VAEJOB_SOURCES", "s3://photos/x/ s3://photos/y/")
+    (tmp_path / "list.txt").write_text("s3://photos/x/1.jpg\ns3://photos/y/2.jpg\n")
+    settings = read_settings(os.environ)
+    made = read_key_list(str(tmp_path / "list.txt"), None, settings)
+    assert (made.source, made.data) == (None, b"photos/x/1.jpg\nphotos/y/2.jpg\n")
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"s3://photos/a.jpg\r\r\n", "ends in a carriage return"),
+        (b"\n\xef\xbb\xbfa.jpg", "begins with a byte order mark"),
+    ],
+)
+def test_list_is_refused_when_a_key_would_not_come_back_from_it(
+    data: bytes, reason: str, vaejob: Vaejob, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VAEJOB_SOURCES", "s3://photos")
+    (tmp_path / "list.txt").write_bytes(data)
+    source = [] if data.startswith(b"s3") else ["s3://photos"]
+    refused = refusal(vaejob("reconstruct", *source, "--from-manifest", str(tmp_path / "list.txt")))
+    assert refused.endswith(f"{reason}: no key of a list may")
     assert not home.exists()
 
 

@@ -10,11 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vae_core.errors import BadDocument, SourceNotAllowed, StoreError
+from vae_core.errors import BadDocument, SourceNotAllowed
 from vae_core.jobs.job import Input
 from vae_core.jobs.spec import ReconstructSpec
 from vae_core.settings import Settings, read_settings
 from vae_core.storage.base import CHUNK_BYTES, Store
+from vae_core.storage.folder import FolderStore
 from vae_core.storage.opening import open_store
 from worker.key_list import KeyList, look_up
 
@@ -130,8 +131,40 @@ def test_objects_are_told_as_they_are_now_when_they_are_there(folder: Path, sett
 def test_key_has_no_tag_when_it_names_no_object_that_can_be_read(key: str, folder: Path, settings: Settings) -> None:
     found = list(look_up(spec_for(f"file://{folder}"), ["a.jpg", key, "a.jpg"], settings))
     assert [one.key for one in found] == ["a.jpg", key, "a.jpg"]
-    assert found[1] == Input(key=key, tag="", size_bytes=0)
+    assert (found[1].tag, found[1].size_bytes) == ("", 0)
+    assert found[1].failure is not None
+    assert found[1].failure.code in {"object_missing", "store_refused", "invalid_value"}
+    assert "\n" not in found[1].failure.message
     assert found[0].tag
+    assert found[0].failure is None
+
+
+def test_limit_comes_before_what_is_read_ahead_when_keys_are_given_again(folder: Path, settings: Settings) -> None:
+    store = FolderStore(str(folder))
+    data = b"a.jpg\na.jpg\nx/y/d.jpg\nx/y/d.jpg\ngone\ngone\n" * 5
+    store.write("list", data)
+    keys = KeyList(store, "list", hashlib.sha256(data).hexdigest())
+    found = list(look_up(spec_for(f"file://{folder}", limit=2), keys.keys(), settings))
+    assert [one.key for one in found] == ["a.jpg", "x/y/d.jpg"]
+    assert keys.duplicates == 1
+
+
+def test_list_is_refused_when_it_is_replaced_between_its_two_readings(folder: Path) -> None:
+    store = FolderStore(str(folder))
+    data = b"a\nb\n"
+    store.write("list", data)
+    keys = KeyList(store, "list", hashlib.sha256(data).hexdigest()).keys()
+    repeated = KeyList._repeated
+
+    def then_replaced(self: KeyList, tag: str) -> set[int]:
+        found = repeated(self, tag)
+        store.write("list", b"c\nd\n")
+        return found
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(KeyList, "_repeated", then_replaced)
+        with pytest.raises(BadDocument, match="was replaced while it was read"):
+            list(keys)
 
 
 def test_only_matching_keys_are_looked_up_when_there_is_a_pattern(folder: Path, settings: Settings) -> None:
@@ -142,8 +175,11 @@ def test_only_matching_keys_are_looked_up_when_there_is_a_pattern(folder: Path, 
 
 
 def test_the_file_is_looked_up_when_the_source_is_one(folder: Path, settings: Settings) -> None:
-    found = list(look_up(spec_for(f"file://{folder}/a.jpg"), ["a.jpg", "gone.jpg"], settings))
-    assert [bool(one.tag) for one in found] == [True, False]
+    spec = spec_for(f"file://{folder}/a.jpg")
+    assert [bool(one.tag) for one in look_up(spec, ["a.jpg"], settings)] == [True]
+    for beside in ("gone.jpg", "x/y/d.jpg"):
+        with pytest.raises(SourceNotAllowed, match=f"^key '{beside}' does not lie below"):
+            list(look_up(spec, [beside], settings))
 
 
 def test_order_is_that_of_the_list_when_many_are_looked_up_at_once(folder: Path, settings: Settings) -> None:
@@ -166,7 +202,7 @@ def test_keys_are_taken_as_they_are_needed_when_only_the_first_are(folder: Path,
 def test_key_is_refused_when_it_does_not_lie_below_the_source(key: str, tmp_path: Path) -> None:
     settings = read_settings({"VAEJOB_HOME": str(tmp_path / "home"), "VAEJOB_SOURCES": "s3://photos"})
     found = look_up(spec_for("s3://photos/cars/"), [key], settings)
-    with pytest.raises(BadDocument, match=f"^key '{key}' of the list does not lie below s3://photos/cars/$"):
+    with pytest.raises(SourceNotAllowed, match=f"^key '{key}' does not lie below s3://photos/cars/$"):
         next(found)
 
 
@@ -183,6 +219,8 @@ def test_source_is_refused_at_once_when_it_is_not_allowed(folder: Path, tmp_path
         look_up(spec_for(f"file://{folder}"), [], settings)
 
 
-def test_source_is_refused_when_it_is_not_there(folder: Path, settings: Settings) -> None:
-    with pytest.raises(StoreError, match="there is no such folder"):
-        list(look_up(spec_for(f"file://{folder}/gone"), ["a.jpg"], settings))
+def test_store_is_said_to_refuse_when_the_source_is_not_there(folder: Path, settings: Settings) -> None:
+    (found,) = look_up(spec_for(f"file://{folder}/gone"), ["a.jpg"], settings)
+    assert found.failure is not None
+    assert found.failure.code == "store_refused"
+    assert "there is no such folder" in found.failure.message
