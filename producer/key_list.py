@@ -107,6 +107,8 @@ def _read(where: str) -> bytes:
     """The whole list. Raises InvalidValue."""
     what = f"--from-manifest {shown(where)!r}"
     place = _parsed(where, "--from-manifest") if where.startswith((S3, LOCAL)) else None
+    if place is not None and not place.path:
+        raise InvalidValue(f"{what} names a bucket: the address of an object with one key a line is expected")
     if place is not None and not place.is_local:
         from vae_core.storage.opening import open_store  # late: a path needs no store
 

@@ -312,6 +312,7 @@ NOWHERE = [
     ("file:///gone/list.txt", CANNOT_BE_READ.format("No such file or directory")),
     ("file:///gone.txt", CANNOT_BE_READ.format("No such file or directory")),
     ("file:///", CANNOT_BE_READ.format("Is a directory")),
+    ("s3://photos", "names a bucket: the address of an object with one key a line is expected"),
 ]
 
 
