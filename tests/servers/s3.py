@@ -80,10 +80,11 @@ class MotoServer(S3Server):
     """Keeps everything in memory, so a restart empties it; accepts any credentials."""
 
     def command(self, port: int) -> Sequence[str]:
-        return [sys.executable, "-W", "ignore", "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+        return [sys.executable, "-W", "ignore", "-m", "tests.servers.atomic_moto", "-H", "127.0.0.1", "-p", str(port)]
 
     def environment(self) -> Mapping[str, str]:
-        return {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
+        root = str(Path(__file__).parents[2])
+        return {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull, "PYTHONPATH": root}
 
 
 class RcloneServer(S3Server):
