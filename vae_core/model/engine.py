@@ -43,6 +43,7 @@ class Engine:
         self.device_type: str = device.type  # `cpu`, or `cuda`
         self.kind = EngineKind(
             device=device_model(device),
+            threads=torch.get_num_threads() if device.type == "cpu" else 0,
             torch_version=torch.__version__,
             backend="eager",
             dtype="float32",

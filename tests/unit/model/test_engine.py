@@ -58,11 +58,14 @@ def threads_restored() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
+@pytest.mark.usefixtures("threads_restored")
 def test_engine_tells_what_it_is_when_loaded(engine: Engine, checkpoint: Path) -> None:
     assert (engine.latent_dim, engine.image_size, engine.batch_size) == (64, 64, 32)
     assert engine.checkpoint_sha256 == load_checkpoint(checkpoint)[2].sha256
     assert engine.kind == Engine.load(checkpoint, device="cpu").kind
     assert engine.kind != Engine.load(checkpoint, device="cpu", batch_size=8).kind
+    torch.set_num_threads(engine.kind.threads + 1)
+    assert engine.kind != Engine.load(checkpoint, device="cpu").kind
     assert str(engine.kind).endswith("; eager; float32; channels_last; 32x64x64")
     assert torch.__version__ in str(engine.kind)
     assert "\n" not in str(engine.kind)
