@@ -123,6 +123,12 @@ class BatchTooLarge(PermanentError):
     code: ClassVar[str] = "batch_too_large"
 
 
+class DeviceFailed(TransientError):
+    """The device does not do what it is told, at no fault of the work: another process or machine may do better."""
+
+    code: ClassVar[str] = "device_failed"
+
+
 class ExportDiffers(PermanentError):
     """An exported file does not compute what the checkpoint does."""
 

@@ -45,6 +45,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     lease_s: float = 20.0
     mark_s: float = 120.0
     reconcile_s: float = 15.0
+    batch_timeout_s: float = 300.0
     max_attempts: int = 3
     max_input_bytes: int = 64 * 2**20
     max_input_pixels: int = 100_000_000
@@ -60,7 +61,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         check_int(_name("max_attempts"), self.max_attempts, 1, 100)
         check_int(_name("max_input_bytes"), self.max_input_bytes, 1, 2**40)
         check_int(_name("max_input_pixels"), self.max_input_pixels, 1, 2**40)
-        for field in ("lease_s", "mark_s", "reconcile_s"):
+        for field in ("lease_s", "mark_s", "reconcile_s", "batch_timeout_s"):
             check_float(_name(field), getattr(self, field), 0.1, 86_400)
         for field, high in (("batch_size", 65_536), ("threads", 1024)):
             if getattr(self, field) is not None:

@@ -39,7 +39,7 @@ class Advancer:
         self._processes_known_at = -_PROCESSES_KNOWN_S
 
     def advance(self, job: Job, plan: Plan, *, recount: bool = False, may_fail: bool = True) -> None:
-        """Tops up the job's window, or sends `finish`.
+        """Tops up the window of a job that is not paused, or sends `finish`.
 
         recount: take the settled parts from a listing of the bucket, not from what Redis remembers.
         may_fail: finish it as well once Redis counts more failed items than the spec allows.
@@ -49,7 +49,9 @@ class Advancer:
         if settled is None or len(settled) >= plan.parts:  # forgotten, or to be confirmed
             settled = self.recount(job.job_id, plan)
         if len(settled) >= plan.parts or (may_fail and self.has_failed(job, plan)):
-            self.send_finish(job.job_id)
+            self.send_finish(job)
+            return
+        if self._store.stat(JobKeys(job.job_id).paused) is not None:
             return
         processes = self._part_processes()
         window = PARTS_PER_PROCESS * processes + SPARE_PARTS
@@ -57,20 +59,20 @@ class Advancer:
         candidates = list(islice((part for part in range(plan.parts) if part not in settled), 2 * window))
         # With nobody to take it, a message stays on the queue: it need not be sent again while that is so.
         mark_s = self._settings.mark_s if processes else max(self._settings.mark_s, _IDLE_MARK_S)
-        claimed = self._hints.claim_marks(
+        in_flight, claimed = self._hints.claim_marks(
             job.job_id, candidates, window=window, mark_s=_UNSENT_MARK_S, longest_s=mark_s
         )
         for part in claimed:
             self._hints.set_mark(job.job_id, part, mark_s)
-            self._send_part(job.job_id, part)
+            self._send_part(job, part, first=not in_flight and part == claimed[0])
 
-    def send_plan(self, job_id: str) -> None:
+    def send_plan(self, job: Job) -> None:
         """Sends `plan`, unless one is on the queue."""
-        self._send_once(job_id, "plan", self._sender.plan)
+        self._send_once(job, "plan", self._sender.plan)
 
-    def send_finish(self, job_id: str) -> None:
+    def send_finish(self, job: Job) -> None:
         """Sends `finish`, unless one is on the queue."""
-        self._send_once(job_id, "finish", self._sender.finish)
+        self._send_once(job, "finish", self._sender.finish)
 
     def recount(self, job_id: str, plan: Plan) -> set[int]:
         """The parts that are committed or given up, by a listing of the bucket; Redis is told."""
@@ -86,20 +88,20 @@ class Advancer:
             return False
         return self._hints.failed_items(job.job_id) > job.spec.max_failure_rate * plan.items
 
-    def _send_part(self, job_id: str, part: int) -> None:
+    def _send_part(self, job: Job, part: int, *, first: bool) -> None:
         try:
-            self._sender.part(job_id, part)
+            self._sender.part(job.job_id, part, job.priority, first=first)
         except QueueUnavailable:
-            self._hints.drop_mark(job_id, part)  # not on the queue after all; if this fails too, the mark lapses
+            self._hints.drop_mark(job.job_id, part)  # not on the queue after all; if this fails too, the mark lapses
             raise
 
-    def _send_once(self, job_id: str, what: str, send: Callable[[str], None]) -> None:
-        if not self._hints.claim_message(job_id, what, min(self._settings.mark_s, _MESSAGE_MARK_S)):
+    def _send_once(self, job: Job, what: str, send: Callable[[str, str], None]) -> None:
+        if not self._hints.claim_message(job.job_id, what, min(self._settings.mark_s, _MESSAGE_MARK_S)):
             return
         try:
-            send(job_id)
+            send(job.job_id, job.priority)
         except QueueUnavailable:
-            self._hints.drop_message(job_id, what)
+            self._hints.drop_message(job.job_id, what)
             raise
 
     def _part_processes(self) -> int:

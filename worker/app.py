@@ -23,6 +23,7 @@ def make_app(settings: Settings) -> Celery:
         task_reject_on_worker_lost=False,
         task_track_started=False,
         worker_prefetch_multiplier=1,
+        worker_lost_wait=1.0,  # a child never leaves a result behind that would have to be waited for
         worker_cancel_long_running_tasks_on_connection_loss=False,
         broker_connection_max_retries=None,
     )

@@ -6,7 +6,7 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vae_core.errors import BadCheckpoint, ObjectMissing
+from vae_core.errors import BadCheckpoint, DeviceFailed, ObjectMissing
 from vae_core.jobs.ids import new_token
 from vae_core.jobs.layout import checkpoint_key
 from vae_core.model.checkpoint import file_sha256
@@ -20,20 +20,34 @@ log = logging.getLogger(__name__)
 
 
 class Engines:
-    """Gives the engine for a checkpoint's SHA-256. Keeps the last one: jobs of one checkpoint follow each other."""
+    """Gives the engine for a checkpoint's SHA-256. Keeps the last one: jobs of one checkpoint follow each other.
+
+    halved_from: the size of batches that the device could not hold, or None.
+    """
 
     def __init__(self, settings: Settings, store: Store, device: str) -> None:
         self._settings = settings
         self._store = store
         self._device = device
+        self._batch_size = settings.batch_size
+        self.halved_from: int | None = None
         self._engine: Engine | None = None
 
     def get(self, sha256: str) -> Engine:
-        """The engine with exactly these weights. Raises BadCheckpoint; the store's errors while they are fetched."""
+        """The engine with exactly these weights. Raises BadCheckpoint, DeviceFailed; the store's errors meanwhile."""
         if self._engine is None or self._engine.checkpoint_sha256 != sha256:
             self._engine = None  # its memory is free before the next one is loaded
             self._engine = self._load(self._find(sha256))
         return self._engine
+
+    def halve_batches(self) -> None:
+        """From now on this process runs batches of half the size. Raises DeviceFailed for batches of one."""
+        if self._engine is None or self._engine.batch_size == 1:
+            raise DeviceFailed(f"device {self._device} has no room for a batch of one image")
+        self.halved_from = self.halved_from or self._engine.batch_size
+        self._batch_size = self._engine.batch_size // 2
+        log.warning("device %s ran out of memory: batches of %d from now on", self._device, self._batch_size)
+        self._engine = self._engine.with_batches_of(self._batch_size)
 
     def _find(self, sha256: str) -> Path:
         local = self._settings.checkpoint_path
@@ -64,8 +78,6 @@ class Engines:
     def _load(self, path: Path) -> Engine:
         from vae_core.model.engine import Engine  # torch is loaded here, in the child, on its first part
 
-        engine = Engine.load(
-            path, device=self._device, batch_size=self._settings.batch_size, threads=self._settings.threads
-        )
+        engine = Engine.load(path, device=self._device, batch_size=self._batch_size, threads=self._settings.threads)
         log.info("checkpoint %s loaded: %s", engine.checkpoint_sha256[:12], engine.kind)
         return engine

@@ -16,7 +16,7 @@ from vae_core.jobs.channels import COMPLETE, HINT_EXPIRY_S, PARTS_ROLE, WORKER_E
 _NOW = "local t = redis.call('TIME'); local now = t[1] * 1000 + math.floor(t[2] / 1000);"
 
 # KEYS: in-flight set. ARGV: window, mark in ms, longest that any mark may last in ms, expiry in s, then candidate parts
-# in the order to be sent.
+# in the order to be sent. Returns how many are in flight besides, then those newly marked.
 _CLAIM_MARKS = (
     _NOW
     + """
@@ -24,14 +24,14 @@ redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
 for _, part in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], now + ARGV[3], '+inf')) do
   redis.call('ZADD', KEYS[1], now + ARGV[3], part)
 end
-local room = tonumber(ARGV[1]) - redis.call('ZCARD', KEYS[1])
-local claimed = {}
+local before = redis.call('ZCARD', KEYS[1])
+local answer = {before}
 for i = 5, #ARGV do
-  if #claimed >= room then break end
-  if redis.call('ZADD', KEYS[1], 'NX', now + ARGV[2], ARGV[i]) == 1 then claimed[#claimed + 1] = ARGV[i] end
+  if #answer > tonumber(ARGV[1]) - before then break end
+  if redis.call('ZADD', KEYS[1], 'NX', now + ARGV[2], ARGV[i]) == 1 then answer[#answer + 1] = ARGV[i] end
 end
-if #claimed > 0 then redis.call('EXPIRE', KEYS[1], ARGV[4]) end
-return claimed
+if #answer > 1 then redis.call('EXPIRE', KEYS[1], ARGV[4]) end
+return answer
 """
 )
 
@@ -68,6 +68,15 @@ if KEYS[2] then redis.call('ZREM', KEYS[2], ARGV[2]) end
 return 1
 """
 
+# KEYS: lease, in-flight set. ARGV: what the token begins with, part.
+_RELEASE_OF_OWNER = """
+local holder = redis.call('GET', KEYS[1])
+if not holder or string.sub(holder, 1, #ARGV[1]) ~= ARGV[1] then return 0 end
+redis.call('DEL', KEYS[1])
+redis.call('ZREM', KEYS[2], ARGV[2])
+return 1
+"""
+
 
 class Hints:
     """All that the workers ask of Redis. Safe to share between threads, and across a fork.
@@ -89,6 +98,7 @@ class Hints:
         self._acquire = self._redis.register_script(_ACQUIRE)
         self._renew = self._redis.register_script(_RENEW)
         self._release = self._redis.register_script(_RELEASE)
+        self._release_of_owner = self._redis.register_script(_RELEASE_OF_OWNER)
 
     def ping(self) -> None:
         with _translated():
@@ -102,8 +112,10 @@ class Hints:
 
     def claim_marks(
         self, job_id: str, candidates: Iterable[int], *, window: int, mark_s: float, longest_s: float
-    ) -> list[int]:
-        """Marks candidates that are neither marked nor leased until `window` parts are in flight; those newly marked.
+    ) -> tuple[int, list[int]]:
+        """Marks candidates that are neither marked nor leased until `window` parts are in flight.
+
+        Returns how many of the job's parts were in flight before, and those newly marked.
 
         Whoever is given a part here sends it, and nobody else. Until it is sent, mark it for a short while only: what
         is claimed here and never sent then comes up again soon. Marks that would last longer than `longest_s` from now
@@ -111,8 +123,9 @@ class Hints:
         """
         arguments = [window, _ms(mark_s), _ms(longest_s), HINT_EXPIRY_S, *candidates]
         with _translated():
-            claimed = self._claim_marks(keys=[self.channels.in_flight(job_id)], args=arguments)
-        return [int(part) for part in cast(list[str], claimed)]
+            answer = self._claim_marks(keys=[self.channels.in_flight(job_id)], args=arguments)
+        before, *claimed = (int(number) for number in cast(list[str], answer))
+        return before, claimed
 
     def set_mark(self, job_id: str, part: int, mark_s: float) -> None:
         """Lets the part's mark, if it has one, last for `mark_s` from now."""
@@ -147,6 +160,10 @@ class Hints:
     def release(self, job_id: str, what: str, token: str, part: int | None) -> None:
         """Ends the claim if `token` still holds it."""
         self._leased(self._release, job_id, what, [token, _or_zero(part)], part)
+
+    def release_of_owner(self, job_id: str, what: str, owner: str, part: int) -> bool:
+        """Ends the claim on a part if its token begins with `owner`; whether it did."""
+        return self._leased(self._release_of_owner, job_id, what, [owner, part], part)
 
     def is_leased(self, job_id: str, what: str) -> bool:
         with _translated():
@@ -223,10 +240,12 @@ class Hints:
         with _translated():
             self._redis.delete(*(name(job_id) for name in names))
 
-    def queue_length(self, queue: str) -> int:
-        """Messages that nobody has taken yet."""
-        with _translated():
-            return self._redis.llen(queue)
+    def waiting(self, *queues: str) -> int:
+        """Messages of these queues that nobody has taken yet."""
+        with _translated(), self._redis.pipeline(transaction=False) as pipe:
+            for name in self.channels.lists(*queues):
+                pipe.llen(name)
+            return sum(pipe.execute())
 
     # Living workers.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from celery.worker import state
 
@@ -25,9 +25,9 @@ class IdleWatch:
     worker takes a message within milliseconds, so seconds of both are proof; and an idle process can be ended at once.
     """
 
-    def __init__(self, hints: Hints, queue: str, end: Callable[[int], None] = os._exit) -> None:
+    def __init__(self, hints: Hints, queues: Sequence[str], end: Callable[[int], None] = os._exit) -> None:
         self._hints = hints
-        self._queue = queue
+        self._queues = queues
         self._end = end
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="idle-watch", daemon=True)
@@ -43,7 +43,8 @@ class IdleWatch:
         while not self._stopped.wait(LOOK_EVERY_S):
             idle_looks = idle_looks + 1 if self._is_idle_in_vain() else 0
             if idle_looks >= LOOKS:
-                log.error("messages wait on %s and none is taken: this worker ends, to be started again", self._queue)
+                queues = ", ".join(self._queues)
+                log.error("messages wait on %s and none is taken: this worker ends, to be started again", queues)
                 self._end(1)
                 return
 
@@ -51,6 +52,6 @@ class IdleWatch:
         if state.active_requests:
             return False
         try:
-            return self._hints.queue_length(self._queue) > 0
+            return self._hints.waiting(*self._queues) > 0
         except QueueUnavailable:
             return False  # then it is not this worker's fault

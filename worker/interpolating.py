@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from vae_core.jobs.job import Input
+from vae_core.jobs.job import Failure, Input
 from vae_core.jobs.layout import sample_name
 from vae_core.jobs.points import SeedPoint
 from vae_core.jobs.records import ItemError
@@ -61,6 +61,9 @@ class Interpolating:
                 return msgspec.structs.replace(image, index=position)
             images[point] = image
         return Fetched(position, images)
+
+    def error(self, position: int, failure: Failure) -> ItemError:
+        return ItemError(index=position, code=failure.code, message=failure.message)
 
     def model(self, fetched: Sequence[Fetched]) -> list[Picture]:
         if not fetched:

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from vae_core.jobs.job import Input
+from vae_core.jobs.job import Failure, Input
 from vae_core.jobs.records import ItemError
 
 
@@ -37,6 +37,9 @@ class Kind(Protocol):
 
     def fetch(self, position: int) -> Any | ItemError:
         """What the model needs for the item at `position` of the plan, or why it cannot be had. Raises store errors."""
+
+    def error(self, position: int, failure: Failure) -> ItemError:
+        """The entry of errors.jsonl for the item at `position`, which has this failure."""
 
     def model(self, fetched: Sequence[Any]) -> list[Picture]:
         """The pictures of up to a batch of fetched items, in their order."""

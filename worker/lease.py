@@ -23,8 +23,11 @@ class Lease:
     a worker that was stopped or cut off finds it passed, and stops, whatever Redis says.
     """
 
-    def __init__(self, hints: Hints, job_id: str, what: str, ttl_s: float, part: int | None = None) -> None:
-        self.token = new_token()
+    def __init__(
+        self, hints: Hints, job_id: str, what: str, ttl_s: float, *, part: int | None = None, owner: str = ""
+    ) -> None:
+        """owner: what the token begins with, for whoever cleans up after a dead process."""
+        self.token = owner + new_token()
         self._hints = hints
         self._job_id = job_id
         self._what = what

@@ -24,6 +24,27 @@ class StopFlag:
         return self._shared[0] == 1
 
 
+class DeviceFailures:
+    """How often the device of each child has failed in a row: counted by the children, looked at by their parent.
+
+    children: how many run at once; each has a number below that, which its successor takes over.
+    """
+
+    def __init__(self, children: int) -> None:
+        self._shared = mmap.mmap(-1, children)
+        self._children = children
+
+    def note(self, child: int, *, failed: bool) -> int:
+        """Counts one more, or begins again at none; how many there are."""
+        count = min(255, self._shared[child % self._children] + 1) if failed else 0
+        self._shared[child % self._children] = count
+        return count
+
+    def most(self) -> int:
+        """The count of the worst device."""
+        return max(self._shared[: self._children])
+
+
 def die_with_parent(parent_pid: int) -> None:
     """Has the kernel kill this process once its parent is gone (Linux only), also if it is gone already.
 

@@ -101,9 +101,9 @@ class Reconciler:
         job, plan = load_job(self._store, job_id), load_plan(self._store, job_id)
         if self._store.stat(JobKeys(job_id).cancel) is not None:
             if not self._hints.is_leased(job_id, "finish"):
-                self._advancer.send_finish(job_id)
+                self._advancer.send_finish(job)
         elif plan is None:
             if not self._hints.is_leased(job_id, "plan"):
-                self._advancer.send_plan(job_id)
+                self._advancer.send_plan(job)
         else:
             self._advancer.advance(job, plan, recount=True)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vae_core.inputs import Place
-from vae_core.jobs.job import Input
+from vae_core.jobs.job import Failure, Input
 from vae_core.jobs.layout import reconstruction_name
 from vae_core.jobs.records import ItemError
 from vae_core.jobs.spec import ReconstructSpec
@@ -61,8 +61,7 @@ class Reconstructing:
     def fetch(self, position: int) -> Fetched | ItemError:
         source = self._inputs[position - self._first]
         if source.failure is not None:
-            failure = source.failure
-            return ItemError(index=position, source=source.key, code=failure.code, message=failure.message)
+            return self.error(position, source.failure)
         pixels = fetch_fitted(
             position,
             Wanted(*self._places(source.key), source.tag, source.key),
@@ -73,6 +72,10 @@ class Reconstructing:
         if isinstance(pixels, ItemError):
             return pixels
         return Fetched(position, source, pixels, self._noisy(position, pixels))
+
+    def error(self, position: int, failure: Failure) -> ItemError:
+        source = self._inputs[position - self._first].key
+        return ItemError(index=position, source=source, code=failure.code, message=failure.message)
 
     def model(self, fetched: Sequence[Fetched]) -> list[Picture]:
         if not fetched:

@@ -13,21 +13,24 @@ from billiard import set_start_method
 from billiard.process import current_process
 from celery import Celery, signals
 from celery.exceptions import CPendingDeprecationWarning, SecurityWarning
+from celery.worker import state
 
-from vae_core.errors import StoreUnavailable
+from vae_core.errors import DeviceFailed, StoreUnavailable
 from vae_core.jobs.channels import CONTROL_ROLE, PARTS_ROLE, Channels
+from vae_core.jobs.ids import new_token
 from vae_core.model.checkpoint import read_info
 from vae_core.settings import Settings
 from vae_core.storage.base import Store
 from vae_core.storage.opening import open_store
 from worker.advancing import Advancer
 from worker.app import make_app
+from worker.child_deaths import ChildDeaths
 from worker.embedded import ensure_running
 from worker.engines import Engines
 from worker.finishing import Finisher
 from worker.hints import Hints
 from worker.idleness import IdleWatch
-from worker.lifecycle import StopFlag, die_with_parent
+from worker.lifecycle import DeviceFailures, StopFlag, die_with_parent
 from worker.logs import set_up_logs
 from worker.parts import PartHandler
 from worker.planning import Planner
@@ -40,6 +43,9 @@ from worker.tasks import add_control_tasks, add_part_task
 log = logging.getLogger(__name__)
 
 CONTROL_THREADS = 4
+MOST_DEVICE_FAILURES = 3
+DEVICE_FAILED = 71  # exit status of a child: EX_OSERR of sysexits.h
+STOPPED_AT_ONCE = 130
 
 
 class _Connections:
@@ -70,20 +76,33 @@ class _Connections:
 class _ChildHandler:
     """The part handler of one child process, made on its first part: only then are torch and the model loaded."""
 
-    def __init__(self, connections: _Connections, devices: list[str], stop: StopFlag) -> None:
+    def __init__(
+        self, connections: _Connections, devices: list[str], stop: StopFlag, failures: DeviceFailures, owner: str
+    ) -> None:
         self._connections = connections
         self._devices = devices
         self._stop = stop
+        self._failures = failures
+        self._owner = owner
 
     @cached_property
     def _handler(self) -> PartHandler:
         at = self._connections
-        device = self._devices[getattr(current_process(), "index", 0) % len(self._devices)]
-        engines = Engines(at.settings, at.store, device)
-        return PartHandler(at.settings, at.store, at.hints, at.sender, engines, self._stop.is_set)
+        engines = Engines(at.settings, at.store, self._devices[self._number])
+        return PartHandler(at.settings, at.store, at.hints, at.sender, engines, self._stop.is_set, owner=self._owner)
+
+    @property
+    def _number(self) -> int:
+        return getattr(current_process(), "index", 0) % len(self._devices)
 
     def handle(self, job_id: str, part: int) -> None:
-        self._handler.handle(job_id, part)
+        try:
+            if self._handler.handle(job_id, part):
+                self._failures.note(self._number, failed=False)
+        except DeviceFailed as error:
+            count = self._failures.note(self._number, failed=True)
+            log.error("job %s part %d goes back, device failure %d in a row: %s", job_id, part, count, error)
+            os._exit(DEVICE_FAILED)  # after some errors a process cannot use its device any more; the next one may
 
 
 def run_parts(settings: Settings) -> int:
@@ -97,10 +116,19 @@ def run_parts(settings: Settings) -> int:
     set_start_method("fork", force=True)
     app = make_app(settings)
     connections = _Connections(settings, app)
-    stop = StopFlag()
-    add_part_task(app, _ChildHandler(connections, findings.devices, stop).handle)
+    stop, failures = StopFlag(), DeviceFailures(len(findings.devices))
+    owner = f"{new_token()[:8]}-"
+    add_part_task(app, _ChildHandler(connections, findings.devices, stop, failures, owner).handle)
     parent = os.getpid()
     hints = Hints(settings.broker_url, connections.channels)  # the parent's own; a child makes its own
+
+    def end_if_the_device_is_broken() -> None:
+        if failures.most() >= MOST_DEVICE_FAILURES:
+            log.error("a device failed %d times in a row: this worker ends", failures.most())
+            stop.set()
+            state.should_stop = 1  # type: ignore[assignment]  # what Celery's own signal handlers set: the exit status
+
+    deaths = ChildDeaths(hints, CelerySender(app, connections.channels), owner, end_if_the_device_is_broken)
     presence = Presence(
         hints,
         settings,
@@ -110,11 +138,12 @@ def run_parts(settings: Settings) -> int:
     )
     signals.worker_process_init.connect(lambda **_: die_with_parent(parent), weak=False)
     signals.worker_shutting_down.connect(lambda **_: stop.set(), weak=False)
+    signals.task_failure.connect(lambda **told: deaths.on_failure(**told), weak=False)
     return _run_celery(
         app,
         settings,
-        [presence, IdleWatch(hints, connections.channels.parts_queue)],
-        queues=[connections.channels.parts_queue],
+        [presence, IdleWatch(hints, connections.channels.parts_queues)],
+        queues=connections.channels.parts_queues,
         pool="prefork",
         concurrency=len(findings.devices),
     )
@@ -140,7 +169,7 @@ def run_control(settings: Settings) -> int:
     return _run_celery(
         app,
         settings,
-        [presence, reconciler, IdleWatch(at.hints, at.channels.control_queue)],
+        [presence, reconciler, IdleWatch(at.hints, [at.channels.control_queue])],
         queues=[at.channels.control_queue],
         pool="threads",
         concurrency=CONTROL_THREADS,
@@ -173,6 +202,15 @@ def _run_celery(
     def stop(**_: Any) -> None:
         for thread in reversed(threads):
             thread.stop()
+
+    asked_to_stop = 0
+
+    @signals.worker_shutting_down.connect(weak=False)
+    def insist(**_: Any) -> None:
+        nonlocal asked_to_stop
+        asked_to_stop += 1
+        if asked_to_stop > 1:
+            os._exit(STOPPED_AT_ONCE)  # its children go with it
 
     # Celery warns of running as root because of pickle, which no message here may use, and at each lost connection of
     # what a later version will do with running tasks.

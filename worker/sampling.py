@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from vae_core.jobs.job import Failure
 from vae_core.jobs.layout import sample_name
 from vae_core.jobs.records import ItemError
 from vae_core.jobs.spec import STANDARD_PRIOR, SampleSpec
@@ -27,6 +28,9 @@ class Sampling:
 
     def fetch(self, position: int) -> int | ItemError:
         return self._images[position]
+
+    def error(self, position: int, failure: Failure) -> ItemError:
+        return ItemError(index=self._images[position], code=failure.code, message=failure.message)
 
     def model(self, fetched: Sequence[int]) -> list[Picture]:
         spec = self._spec

@@ -76,7 +76,8 @@ class Bench:
     def sent(self) -> list[tuple[str, list[object]]]:
         """Takes all messages off both queues: the last word of each task's name, and its arguments."""
         messages = []
-        for queue in (self.hints.channels.control_queue, self.hints.channels.parts_queue):
+        channels = self.hints.channels
+        for queue in channels.lists(channels.control_queue, *channels.parts_queues):
             while taken := self.redis.rpop(queue):
                 message = json.loads(taken)
                 arguments, _, _ = json.loads(base64.b64decode(message["body"]))

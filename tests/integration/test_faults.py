@@ -100,7 +100,7 @@ def test_part_is_sent_again_at_once_when_the_store_was_away_as_it_was_taken(benc
 def test_unsent_parts_come_up_again_soon_when_redis_takes_no_message(bench: Bench) -> None:
     bench.submit("j", SAMPLE)
 
-    def refuse(job_id: str, part: int) -> None:
+    def refuse(job_id: str, part: int, priority: str, *, first: bool) -> None:
         raise QueueUnavailable("Redis takes no message")
 
     bench.sender.part = refuse  # type: ignore[method-assign]

@@ -17,18 +17,18 @@ from worker.lease import Lease
 
 
 def test_marks_stop_at_the_window_when_there_are_more_candidates(bench: Bench) -> None:
-    assert bench.hints.claim_marks("j", range(10), window=4, mark_s=60, longest_s=60) == [0, 1, 2, 3]
-    assert bench.hints.claim_marks("j", range(10), window=4, mark_s=60, longest_s=60) == []
-    assert bench.hints.claim_marks("j", range(10), window=6, mark_s=60, longest_s=60) == [4, 5]
+    assert bench.hints.claim_marks("j", range(10), window=4, mark_s=60, longest_s=60) == (0, [0, 1, 2, 3])
+    assert bench.hints.claim_marks("j", range(10), window=4, mark_s=60, longest_s=60) == (4, [])
+    assert bench.hints.claim_marks("j", range(10), window=6, mark_s=60, longest_s=60) == (4, [4, 5])
     bench.hints.drop_mark("j", 2)
-    assert bench.hints.claim_marks("j", range(10), window=6, mark_s=60, longest_s=60) == [2]
+    assert bench.hints.claim_marks("j", range(10), window=6, mark_s=60, longest_s=60) == (5, [2])
 
 
 def test_each_part_is_given_out_once_when_many_claim_at_once(bench: Bench) -> None:
     claimed: list[int] = []
 
     def claim() -> None:
-        claimed.extend(bench.hints.claim_marks("j", range(100), window=100, mark_s=60, longest_s=60))
+        claimed.extend(bench.hints.claim_marks("j", range(100), window=100, mark_s=60, longest_s=60)[1])
 
     threads = [threading.Thread(target=claim) for _ in range(8)]
     for thread in threads:
@@ -39,16 +39,16 @@ def test_each_part_is_given_out_once_when_many_claim_at_once(bench: Bench) -> No
 
 
 def test_mark_can_be_claimed_again_when_it_has_lapsed(bench: Bench) -> None:
-    assert bench.hints.claim_marks("j", [3], window=1, mark_s=0.2, longest_s=60) == [3]
+    assert bench.hints.claim_marks("j", [3], window=1, mark_s=0.2, longest_s=60) == (0, [3])
     assert wait_for(
-        "a lapsed mark", lambda: bench.hints.claim_marks("j", [3], window=1, mark_s=60, longest_s=60), 5
+        "a lapsed mark", lambda: bench.hints.claim_marks("j", [3], window=1, mark_s=60, longest_s=60)[1], 5
     ) == [3]
 
 
 def test_mark_is_cut_when_it_would_last_longer_than_marks_may_now(bench: Bench) -> None:
-    assert bench.hints.claim_marks("j", [3], window=1, mark_s=3600, longest_s=3600) == [3]
-    assert bench.hints.claim_marks("j", [3], window=1, mark_s=60, longest_s=0.2) == []
-    again = wait_for("a mark", lambda: bench.hints.claim_marks("j", [3], window=1, mark_s=60, longest_s=60), 5)
+    assert bench.hints.claim_marks("j", [3], window=1, mark_s=3600, longest_s=3600) == (0, [3])
+    assert bench.hints.claim_marks("j", [3], window=1, mark_s=60, longest_s=0.2) == (1, [])
+    again = wait_for("a mark", lambda: bench.hints.claim_marks("j", [3], window=1, mark_s=60, longest_s=60)[1], 5)
     assert again == [3]
 
 
@@ -67,10 +67,10 @@ def test_lease_has_one_holder_when_two_want_it(bench: Bench) -> None:
         with second:
             assert not second.acquire()
         assert bench.hints.is_leased("j", "00000")
-        assert bench.hints.claim_marks("j", [0], window=9, mark_s=60, longest_s=60) == []
+        assert bench.hints.claim_marks("j", [0], window=9, mark_s=60, longest_s=60) == (1, [])
         first.check()
     assert not bench.hints.is_leased("j", "00000")
-    assert bench.hints.claim_marks("j", [0], window=9, mark_s=60, longest_s=60) == [0]
+    assert bench.hints.claim_marks("j", [0], window=9, mark_s=60, longest_s=60) == (0, [0])
 
 
 def test_lease_lives_on_when_the_work_is_longer_than_it(bench: Bench) -> None:

@@ -109,22 +109,6 @@ def test_part_goes_back_uncounted_when_the_worker_is_stopping(bench: Bench) -> N
     assert ("part", ["j", 1]) in bench.sent()
 
 
-def test_part_is_given_up_and_the_job_fails_when_its_attempts_keep_dying(bench: Bench) -> None:
-    bench.submit("j", SAMPLE)
-    bench.planner.plan("j")
-    for token in ("a", "b", "c"):
-        bench.store.write(JobKeys("j").attempt(2, token), b"RuntimeError: device lost" if token == "c" else b"")
-    bench.run_until_quiet()
-    end = bench.end("j")
-    assert (end.state, end.done, end.errors) == ("failed", 42, 8)
-    assert end.failure is not None
-    assert end.failure.code == "worker_died"
-    assert "3 attempts" in end.failure.message
-    assert "device lost" in end.failure.message
-    errors = bench.store.read(JobKeys("j").errors).data.splitlines()
-    assert [json.loads(line)["index"] for line in errors] == list(range(16, 24))
-
-
 def test_message_is_refused_when_it_names_what_is_not_planned(bench: Bench) -> None:
     bench.submit("j", SAMPLE)
     with pytest.raises(InvalidValue, match="part 0 of job j is in no plan"):

@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 
 import msgspec
 
-PROTOCOL = "v3"  # in every queue's and key's name, so that old and new workers never misread each other
+PROTOCOL = "v4"  # in every queue's and key's name, so that old and new workers never misread each other
 
 PLAN_TASK = f"vaejob.{PROTOCOL}.plan"
 PART_TASK = f"vaejob.{PROTOCOL}.part"
@@ -15,6 +15,10 @@ FINISH_TASK = f"vaejob.{PROTOCOL}.finish"
 
 HINT_EXPIRY_S = 24 * 3600
 WORKER_EXPIRY_S = 15
+# How urgent a job's messages are, as kombu numbers it on Redis: a list for each number, the lower ones emptied first.
+MESSAGE_PRIORITIES = {"high": 0, "normal": 3, "low": 6}
+_NUMBERS = sorted(MESSAGE_PRIORITIES.values())
+SENT_AT = "sent_at"  # header of a message: when it was sent, in seconds since 1970, by the sender's clock
 FLEET = "@fleet"  # no job can have this id
 PARTS_ROLE = "parts"
 CONTROL_ROLE = "control"
@@ -43,8 +47,16 @@ class Channels:
     def __init__(self, queue: str) -> None:
         self.prefix = f"{queue}:{PROTOCOL}"
         self.control_queue = f"{self.prefix}:control"
-        self.parts_queue = f"{self.prefix}:parts"
+        # The first part of a job that has none under way, and all others. Who takes parts takes from both in turn, so
+        # that a small job is not stuck behind the window of a huge one, nor a huge one behind a stream of small ones.
+        self.first_parts_queue = f"{self.prefix}:parts-first"
+        self.more_parts_queue = f"{self.prefix}:parts"
+        self.parts_queues = (self.first_parts_queue, self.more_parts_queue)
         self.workers = f"{self.prefix}:worker:"
+
+    def lists(self, *queues: str) -> tuple[str, ...]:
+        """The Redis lists with the messages of these queues, the most urgent first; of each, the oldest is last."""
+        return tuple(f"{queue}\x06\x16{number}" if number else queue for number in _NUMBERS for queue in queues)
 
     def worker(self, role: str, host: str, pid: int) -> str:
         """Holds a WorkerInfo as JSON while the worker lives."""

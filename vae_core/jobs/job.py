@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 
 from vae_core.jobs.spec import JobSpec
 
 VERSION = 1
+PRIORITIES = ("low", "normal", "high")
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`job.json`: written once, at acceptance, and never again.
 
-    submitted_at: ISO 8601, UTC. submitted_by: `user@host`, as the submitting machine says it.
+    submitted_at: ISO 8601, UTC. submitted_by: `user@host`, as the submitting machine says it. priority: no part of a
+        job is begun while one of a more urgent job waits. It changes no byte, so it is not in the spec.
     """
 
     job_id: str
@@ -20,6 +24,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     submitted_at: str
     submitted_by: str
     code_version: str
+    priority: Literal["low", "normal", "high"] = "normal"
     version: int = VERSION
 
 

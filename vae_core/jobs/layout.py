@@ -33,6 +33,7 @@ class JobKeys:
         self.end = f"{self.root}end.json"
         self.success = f"{self.root}_SUCCESS"
         self.cancel = f"{self.root}cancel"
+        self.paused = f"{self.root}paused"
         self.manifest = f"{self.root}manifest.jsonl"
         self.errors = f"{self.root}errors.jsonl"
         self.summary = f"{self.root}summary.json"

@@ -64,7 +64,9 @@ class PartRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """`parts/00000.json`: the commit of a part.
 
     kind: the engine's kind; outputs are the same byte for byte within one. device, device_type: what it ran on, such as
-        the GPU's model and `cuda`. input_bytes: of the inputs that images were made of, as they were planned.
+        the GPU's model and `cuda`. halved_from: images in a batch as they should have been, where the device had no
+        room for them; the kind says how many there were.
+    input_bytes: of the inputs that images were made of, as they were planned.
     seconds: wall-clock seconds, by stage. attempt: the token of the attempt that committed. worker: `host:pid`.
     """
 
@@ -75,6 +77,7 @@ class PartRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     kind: str
     device: str = ""
     device_type: str = ""
+    halved_from: int | None = None
     input_bytes: int = 0
     seconds: dict[str, float]
     attempt: str

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vae_core.errors import BatchTooLarge, InvalidValue
+from vae_core.errors import BatchTooLarge, DeviceFailed, InvalidValue
 from vae_core.model.devices import EngineKind, default_batch_size, device_model, find_device
 from vae_core.model.network import Network
 from vae_core.model.outliers import OutlierScale
@@ -19,6 +19,9 @@ from vae_core.model.prior import Prior
 from vae_core.model.weights import load_checkpoint
 
 MAX_BATCH_SIZE = 4096
+# torch tells these apart from faults of the program by their text alone.
+_NO_HOST_MEMORY = "can't allocate memory"
+_DEVICE_WORDS = ("CUDA error", "CUDA driver error", "cuDNN error", "CUBLAS_STATUS", "CUDNN_STATUS")
 
 
 class Engine:
@@ -51,6 +54,12 @@ class Engine:
             batch_shape=(batch_size, self.image_size, self.image_size),
         )
 
+    def with_batches_of(self, batch_size: int) -> Engine:
+        """The same network in memory, run in another batch shape; its kind, and so its bytes, may differ."""
+        if self._device.type == "cuda":
+            torch.cuda.empty_cache()
+        return Engine(self._network, self._prior, self.checkpoint_sha256, self._device, batch_size)
+
     @classmethod
     def load(
         cls, path: Path, *, device: str = "auto", batch_size: int | None = None, threads: int | None = None
@@ -59,7 +68,7 @@ class Engine:
 
         device: `auto`, `cpu`, `cuda` or `cuda:N`. batch_size: 1 to 4096; left out, the fixed one of the device type.
         threads: of the whole process, for computation on the CPU; left out, torch's own choice stays. Raises
-        BadCheckpoint, InvalidValue, or BatchTooLarge when the device cannot even hold the weights.
+        BadCheckpoint, InvalidValue, or DeviceFailed when the device cannot even hold the weights.
         """
         found = find_device(device)
         size = default_batch_size(found) if batch_size is None else batch_size
@@ -70,8 +79,11 @@ class Engine:
         network, prior, info = load_checkpoint(path)
         # Folded before it moves: the folded weights are then the same on every device.
         folded = network.fold().to(memory_format=torch.channels_last)
-        with _out_of_memory_translated(size):
-            return cls(folded.to(found), prior, info.sha256, found, size)
+        try:
+            with _device_errors(size):
+                return cls(folded.to(found), prior, info.sha256, found, size)
+        except BatchTooLarge as exc:
+            raise DeviceFailed(f"device {device} has no room for the weights of {path}") from exc
 
     def sample_latents(
         self, seed: int, indices: Sequence[int], temperature: float = 1.0, *, standard: bool = False
@@ -93,7 +105,8 @@ class Engine:
         """The image of each latent: float32 (B, Z) -> uint8 (B, H, W, 3), 1 <= B <= batch_size.
 
         Values are rounded to the nearest of 256 levels, halves to the even one. Raises InvalidValue for another shape
-        or type or for values that are not finite, BatchTooLarge when the device runs out of memory.
+        or type or for values that are not finite, BatchTooLarge when the device runs out of memory, DeviceFailed when
+        it does not work.
         """
         self._check(z, "latents", np.dtype(np.float32), (self.latent_dim,))
         with self._running():
@@ -131,7 +144,7 @@ class Engine:
         with (
             torch.inference_mode(),
             torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False),
-            _out_of_memory_translated(self.batch_size),
+            _device_errors(self.batch_size),
         ):
             yield
 
@@ -150,11 +163,24 @@ class Engine:
 
 
 @contextlib.contextmanager
-def _out_of_memory_translated(batch_size: int) -> Iterator[None]:
+def _device_errors(batch_size: int) -> Iterator[None]:
     try:
         yield
     except torch.OutOfMemoryError as exc:
         raise BatchTooLarge(f"the device ran out of memory with batches of {batch_size} images") from exc
+    except torch.AcceleratorError as exc:
+        raise DeviceFailed(f"the device failed: {_first_line(exc)}") from exc
+    except RuntimeError as exc:
+        text = str(exc)
+        if _NO_HOST_MEMORY in text:
+            raise BatchTooLarge(f"this machine ran out of memory with batches of {batch_size} images") from exc
+        if any(word in text for word in _DEVICE_WORDS):
+            raise DeviceFailed(f"the device failed: {_first_line(exc)}") from exc
+        raise
+
+
+def _first_line(exc: Exception) -> str:
+    return str(exc).partition("\n")[0] or type(exc).__name__
 
 
 def _check_range(field: str, value: int, high: int) -> None:

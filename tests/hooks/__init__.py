@@ -1,0 +1,1 @@
+"""Code that a worker under test is made to load."""

@@ -1,0 +1,1 @@
+"""An image that kills its process."""

@@ -1,0 +1,66 @@
+"""From a part of a planned job to the kind that makes it, on this process's engine."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vae_core.documents import load_inputs, load_points
+from vae_core.errors import BadCheckpoint, InvalidValue
+from vae_core.inputs import open_places
+from vae_core.jobs.job import Job, Plan
+from vae_core.jobs.spec import InterpolateSpec, ReconstructSpec, SampleSpec
+from vae_core.settings import Settings
+from vae_core.storage.base import Store
+from worker.engines import Engines
+from worker.fetching import Limits
+from worker.interpolating import Interpolating
+from worker.kinds import Kind
+from worker.pointing import open_points
+from worker.reconstructing import Reconstructing
+from worker.sampling import Sampling
+
+if TYPE_CHECKING:
+    from vae_core.model.engine import Engine
+
+
+class Maker:
+    """Gives what a part is made with."""
+
+    def __init__(self, settings: Settings, store: Store, engines: Engines) -> None:
+        self._settings = settings
+        self._store = store
+        self._engines = engines
+        self._limits = Limits(settings.max_input_bytes, settings.max_input_pixels)
+
+    def engine(self, plan: Plan) -> Engine:
+        """The plan's engine. Raises BadCheckpoint and DeviceFailed, which are this machine's: another may do better.
+
+        Raises the store's errors while the checkpoint is fetched.
+        """
+        try:
+            return self._engines.get(plan.checkpoint_sha256)
+        except InvalidValue as error:
+            raise BadCheckpoint(str(error)) from error
+
+    def halve_batches(self) -> None:
+        """For good, in this process. Raises DeviceFailed when they cannot be smaller."""
+        self._engines.halve_batches()
+
+    @property
+    def halved_from(self) -> int | None:
+        """The size that batches should have had, where they had to be halved."""
+        return self._engines.halved_from
+
+    def kind(self, job: Job, plan: Plan, part: int, engine: Engine) -> Kind:
+        """What makes the part's items. Raises InvalidValue or SourceNotAllowed for what is wrong on any machine."""
+        spec = job.spec
+        match spec:
+            case SampleSpec():
+                return Sampling(spec, engine)
+            case InterpolateSpec():
+                points = load_points(self._store, job.job_id, plan)
+                return Interpolating(spec, engine, open_points(spec, points, self._settings), self._limits)
+            case ReconstructSpec():
+                inputs = load_inputs(self._store, job.job_id, plan, part)
+                places = open_places(spec, self._settings)
+                return Reconstructing(spec, engine, places, inputs, part * plan.part_size, self._limits)
