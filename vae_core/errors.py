@@ -77,6 +77,12 @@ class QueueUnavailable(TransientError):
     code: ClassVar[str] = "queue_unavailable"
 
 
+class QueueRefused(QueueUnavailable):
+    """Redis refuses the user or the password. It may let them in again, but nobody should wait for that unasked."""
+
+    code: ClassVar[str] = "queue_refused"
+
+
 class LeaseLost(TransientError):
     """This worker's claim has run out or was taken over: it must not write any more."""
 

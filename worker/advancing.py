@@ -38,11 +38,12 @@ class Advancer:
         self._processes = 0
         self._processes_known_at = -_PROCESSES_KNOWN_S
 
-    def advance(self, job: Job, plan: Plan, *, recount: bool = False, may_fail: bool = True) -> None:
+    def advance(self, job: Job, plan: Plan, *, recount: bool = False, may_fail: bool = True) -> float | None:
         """Tops up the window of a job that is not paused, or sends `finish`.
 
         recount: take the settled parts from a listing of the bucket, not from what Redis remembers.
         may_fail: finish it as well once Redis counts more failed items than the spec allows.
+        Returns in how many seconds the first claim on a part of it lapses, if there is one and it is not renewed.
         Raises QueueUnavailable, and the store's errors.
         """
         settled = None if recount else self._hints.committed(job.job_id)
@@ -50,21 +51,22 @@ class Advancer:
             settled = self.recount(job.job_id, plan)
         if len(settled) >= plan.parts or (may_fail and self.has_failed(job, plan)):
             self.send_finish(job)
-            return
+            return None
         if self._store.stat(JobKeys(job.job_id).paused) is not None:
-            return
+            return None
         processes = self._part_processes()
         window = PARTS_PER_PROCESS * processes + SPARE_PARTS
         # At most a window of them is in flight, so twice as many are enough to fill it.
         candidates = list(islice((part for part in range(plan.parts) if part not in settled), 2 * window))
         # With nobody to take it, a message stays on the queue: it need not be sent again while that is so.
         mark_s = self._settings.mark_s if processes else max(self._settings.mark_s, _IDLE_MARK_S)
-        in_flight, claimed = self._hints.claim_marks(
+        claimed = self._hints.claim_marks(
             job.job_id, candidates, window=window, mark_s=_UNSENT_MARK_S, longest_s=mark_s
         )
-        for part in claimed:
+        for part in claimed.parts:
             self._hints.set_mark(job.job_id, part, mark_s)
-            self._send_part(job, part, first=not in_flight and part == claimed[0])
+            self._send_part(job, part, first=not claimed.in_flight and part == claimed.parts[0])
+        return claimed.lapse_s
 
     def send_plan(self, job: Job) -> None:
         """Sends `plan`, unless one is on the queue."""

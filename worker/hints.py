@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import msgspec
 import redis
 
-from vae_core.errors import QueueUnavailable
+from vae_core.errors import QueueRefused, QueueUnavailable
 from vae_core.jobs.channels import COMPLETE, HINT_EXPIRY_S, PARTS_ROLE, WORKER_EXPIRY_S, Channels, WorkerInfo
 
 # Every script takes the time from the Redis server, so that clocks of different machines need not agree.
 _NOW = "local t = redis.call('TIME'); local now = t[1] * 1000 + math.floor(t[2] / 1000);"
 
 # KEYS: in-flight set. ARGV: window, mark in ms, longest that any mark may last in ms, expiry in s, then candidate parts
-# in the order to be sent. Returns how many are in flight besides, then those newly marked.
+# in the order to be sent. Returns how many are in flight besides, in how many ms the first of these claims lapses (-1:
+# there is none), then those newly marked.
 _CLAIM_MARKS = (
     _NOW
     + """
@@ -25,12 +26,13 @@ for _, part in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], now + ARGV[3], '+inf'
   redis.call('ZADD', KEYS[1], now + ARGV[3], part)
 end
 local before = redis.call('ZCARD', KEYS[1])
-local answer = {before}
+local first = redis.call('ZRANGE', KEYS[1], 0, 0, 'WITHSCORES')
+local answer = {before, first[2] and math.ceil(first[2] - now) or -1}
 for i = 5, #ARGV do
-  if #answer > tonumber(ARGV[1]) - before then break end
+  if #answer - 2 >= tonumber(ARGV[1]) - before then break end
   if redis.call('ZADD', KEYS[1], 'NX', now + ARGV[2], ARGV[i]) == 1 then answer[#answer + 1] = ARGV[i] end
 end
-if #answer > 1 then redis.call('EXPIRE', KEYS[1], ARGV[4]) end
+if #answer > 2 then redis.call('EXPIRE', KEYS[1], ARGV[4]) end
 return answer
 """
 )
@@ -78,6 +80,15 @@ return 1
 """
 
 
+class Claimed(NamedTuple):
+    """in_flight: parts of the job that were under way before. lapse_s: when the first of these claims lapses unless it
+    is renewed, in seconds from now. parts: those newly marked, to be sent."""
+
+    in_flight: int
+    lapse_s: float | None
+    parts: list[int]
+
+
 class Hints:
     """All that the workers ask of Redis. Safe to share between threads, and across a fork.
 
@@ -112,10 +123,8 @@ class Hints:
 
     def claim_marks(
         self, job_id: str, candidates: Iterable[int], *, window: int, mark_s: float, longest_s: float
-    ) -> tuple[int, list[int]]:
+    ) -> Claimed:
         """Marks candidates that are neither marked nor leased until `window` parts are in flight.
-
-        Returns how many of the job's parts were in flight before, and those newly marked.
 
         Whoever is given a part here sends it, and nobody else. Until it is sent, mark it for a short while only: what
         is claimed here and never sent then comes up again soon. Marks that would last longer than `longest_s` from now
@@ -124,8 +133,8 @@ class Hints:
         arguments = [window, _ms(mark_s), _ms(longest_s), HINT_EXPIRY_S, *candidates]
         with _translated():
             answer = self._claim_marks(keys=[self.channels.in_flight(job_id)], args=arguments)
-        before, *claimed = (int(number) for number in cast(list[str], answer))
-        return before, claimed
+        before, lapse_ms, *claimed = (int(number) for number in cast(list[str], answer))
+        return Claimed(before, lapse_ms / 1000 if lapse_ms >= 0 else None, claimed)
 
     def set_mark(self, job_id: str, part: int, mark_s: float) -> None:
         """Lets the part's mark, if it has one, last for `mark_s` from now."""
@@ -275,6 +284,9 @@ class Hints:
 def _translated() -> Iterator[None]:
     try:
         yield
+    except (redis.AuthenticationError, redis.exceptions.NoPermissionError) as error:
+        message = f"Redis refuses the user or the password of VAEJOB_REDIS_URL ({error}): set it to one that it knows"
+        raise QueueRefused(message) from error
     except redis.RedisError as error:
         raise QueueUnavailable(f"Redis does not answer: {error}") from error
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 
 from vae_core.documents import load_job, load_plan
 from vae_core.errors import LeaseLost, NoSuchJob, QueueUnavailable, TransientError, VaejobError
 from vae_core.jobs.channels import FLEET
 from vae_core.jobs.ids import JOB_ID
-from vae_core.jobs.layout import OPEN, JobKeys
+from vae_core.jobs.layout import OPEN, JobKeys, open_key
 from vae_core.settings import Settings
 from vae_core.storage.base import Store
 from worker.advancing import Advancer
@@ -19,7 +20,9 @@ from worker.lease import Lease
 
 log = logging.getLogger(__name__)
 
+ORPHAN_S = 600.0
 _REDIS_RETRY_S = 1.0
+_SOONEST_S = 0.5
 
 
 class Reconciler:
@@ -31,11 +34,14 @@ class Reconciler:
         self._advancer = advancer
         self._settings = settings
         self._told: dict[str, str] = {}
+        self._orphans: dict[str, float] = {}  # markers without a job, and since when they have been seen
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="reconciler", daemon=True)
 
     def start(self) -> None:
-        """Looks at all open jobs at once, then every `reconcile_s` seconds and whenever Redis comes back."""
+        """Looks at all open jobs at once, then every `reconcile_s` seconds, or sooner where a claim on a part lapses
+        before that, and whenever Redis comes back.
+        """
         self._thread.start()
 
     def stop(self) -> None:
@@ -43,24 +49,32 @@ class Reconciler:
         if self._thread.is_alive():
             self._thread.join(timeout=self._settings.lease_s)
 
-    def reconcile(self) -> None:
-        """One pass over the open jobs, if no other control worker is at it. Raises TransientError."""
+    def reconcile(self) -> float:
+        """One pass over the open jobs, if no other control worker is at it. Raises TransientError.
+
+        Returns after how many seconds the next one should follow.
+        """
+        pause_s = self._settings.reconcile_s
         with Lease(self._hints, FLEET, "reconciler", self._settings.reconcile_s) as lease:
             if not lease.acquire():
-                return
+                return pause_s
             for found in self._store.list(OPEN):
                 if self._stopped.is_set():
-                    return
+                    return pause_s
                 lease.check()
                 job_id = found.key.removeprefix(OPEN)
                 if JOB_ID.fullmatch(job_id):
-                    self._heal_or_say(job_id)
+                    lapse_s = self._heal_or_say(job_id)
+                    if lapse_s is not None:  # the worker that held it is dead then, or it would have renewed it
+                        pause_s = min(pause_s, lapse_s + _SOONEST_S)
+            self._store.tidy()
+        return pause_s
 
     def _run(self) -> None:
         while not self._stopped.is_set():
             pause_s = self._settings.reconcile_s
             try:
-                self.reconcile()
+                pause_s = self.reconcile()
             except QueueUnavailable as error:
                 log.warning("waiting for Redis: %s", error)
                 self._stopped.wait(_REDIS_RETRY_S)  # it may answer a ping and still refuse to be written to
@@ -83,21 +97,36 @@ class Reconciler:
             log.info("Redis is back")
             return
 
-    def _heal_or_say(self, job_id: str) -> None:
+    def _heal_or_say(self, job_id: str) -> float | None:
+        """As `Advancer.advance`, of a job that can be healed."""
         try:
-            self._heal(job_id)
+            lapse_s = self._heal(job_id)
         except NoSuchJob:
-            log.debug("open/%s has no job yet", job_id)
+            self._remove_if_orphaned(job_id)
         except (QueueUnavailable, LeaseLost):
             raise
         except VaejobError as error:  # this job cannot be healed now; the others can
             if self._told.get(job_id) != str(error):  # once, not in every pass
                 log.error("job %s: %s", job_id, error)
             self._told[job_id] = str(error)
+        else:
+            return lapse_s
+        return None
 
-    def _heal(self, job_id: str) -> None:
-        if close_job(self._store, self._hints, job_id):
+    def _remove_if_orphaned(self, job_id: str) -> None:
+        """Removes a marker whose job was never written, long after whoever began to submit it should have done so."""
+        now = time.monotonic()
+        if now - self._orphans.setdefault(job_id, now) < ORPHAN_S:
             return
+        del self._orphans[job_id]
+        log.warning("open/%s is removed: no job of that id was submitted", job_id)
+        self._store.delete([open_key(job_id)])
+        if self._store.stat(JobKeys(job_id).job) is not None:  # it was, in this very moment
+            self._store.write(open_key(job_id), b"")
+
+    def _heal(self, job_id: str) -> float | None:
+        if close_job(self._store, self._hints, job_id):
+            return None
         job, plan = load_job(self._store, job_id), load_plan(self._store, job_id)
         if self._store.stat(JobKeys(job_id).cancel) is not None:
             if not self._hints.is_leased(job_id, "finish"):
@@ -106,4 +135,5 @@ class Reconciler:
             if not self._hints.is_leased(job_id, "plan"):
                 self._advancer.send_plan(job)
         else:
-            self._advancer.advance(job, plan, recount=True)
+            return self._advancer.advance(job, plan, recount=True)
+        return None

@@ -15,7 +15,7 @@ from celery import Celery, signals
 from celery.exceptions import CPendingDeprecationWarning, SecurityWarning
 from celery.worker import state
 
-from vae_core.errors import DeviceFailed, StoreUnavailable
+from vae_core.errors import DeviceFailed, InvalidValue, QueueRefused, QueueUnavailable, StoreUnavailable
 from vae_core.jobs.channels import CONTROL_ROLE, PARTS_ROLE, Channels
 from vae_core.jobs.ids import new_token
 from vae_core.model.checkpoint import read_info
@@ -184,12 +184,27 @@ def _check_store(settings: Settings) -> None:
         log.warning("waiting for the store: %s", error)
 
 
+def _check_queue(settings: Settings) -> None:
+    """Raises InvalidValue where Redis refuses this worker; one that is only away is waited for."""
+    hints = Hints(settings.broker_url, Channels(settings.queue))
+    try:
+        hints.ping()
+    except QueueRefused as error:
+        raise InvalidValue(str(error)) from error
+    except QueueUnavailable as error:
+        log.warning("waiting for Redis: %s", error)
+    finally:
+        hints.close()
+
+
 def _run_celery(
     app: Celery, settings: Settings, threads: Sequence[Presence | Reconciler | IdleWatch], **options: Any
 ) -> int:
     """Celery's worker in this process, with `threads` beside it while it is up."""
     if settings.embedded:
         ensure_running(settings)
+    else:
+        _check_queue(settings)
     signals.setup_logging.connect(lambda **_: set_up_logs(settings.log_format), weak=False)
 
     @signals.worker_ready.connect(weak=False)

@@ -199,3 +199,22 @@ def test_parts_in_flight_still_see_the_cancellation_when_the_job_has_ended(bench
     bench.finisher.finish("j")
     assert bench.end("j").state == "cancelled"
     assert watch()
+
+
+def test_marker_without_a_job_is_removed_when_it_has_been_there_for_long(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.store.write("open/lost", b"")
+    bench.submit("j", SAMPLE)
+    bench.reconciler.reconcile()
+    assert bench.keys("open/") == ["j", "lost"]
+    monkeypatch.setattr("worker.reconciler.ORPHAN_S", 0.0)
+    bench.reconciler.reconcile()
+    assert bench.keys("open/") == ["j"]
+
+
+def test_reconciler_comes_back_sooner_when_a_claim_lapses_before_its_time(bench: Bench) -> None:
+    planned(bench)
+    patient = bench.with_settings(reconcile_s=60.0)
+    assert bench.hints.acquire("j", "00003", "of-a-dead-worker", 5.0, 3)
+    assert 4 < patient.reconciler.reconcile() < 6

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterable
+from typing import Any
 
 import pytest
 
@@ -16,19 +18,23 @@ from worker.hints import Hints
 from worker.lease import Lease
 
 
+def newly_marked(bench: Bench, job_id: str, candidates: Iterable[int], **limits: Any) -> list[int]:
+    return bench.hints.claim_marks(job_id, candidates, **limits).parts
+
+
 def test_marks_stop_at_the_window_when_there_are_more_candidates(bench: Bench) -> None:
-    assert bench.hints.claim_marks("j", range(10), window=4, mark_s=60, longest_s=60) == (0, [0, 1, 2, 3])
-    assert bench.hints.claim_marks("j", range(10), window=4, mark_s=60, longest_s=60) == (4, [])
-    assert bench.hints.claim_marks("j", range(10), window=6, mark_s=60, longest_s=60) == (4, [4, 5])
+    assert newly_marked(bench, "j", range(10), window=4, mark_s=60, longest_s=60) == [0, 1, 2, 3]
+    assert newly_marked(bench, "j", range(10), window=4, mark_s=60, longest_s=60) == []
+    assert newly_marked(bench, "j", range(10), window=6, mark_s=60, longest_s=60) == [4, 5]
     bench.hints.drop_mark("j", 2)
-    assert bench.hints.claim_marks("j", range(10), window=6, mark_s=60, longest_s=60) == (5, [2])
+    assert newly_marked(bench, "j", range(10), window=6, mark_s=60, longest_s=60) == [2]
 
 
 def test_each_part_is_given_out_once_when_many_claim_at_once(bench: Bench) -> None:
     claimed: list[int] = []
 
     def claim() -> None:
-        claimed.extend(bench.hints.claim_marks("j", range(100), window=100, mark_s=60, longest_s=60)[1])
+        claimed.extend(newly_marked(bench, "j", range(100), window=100, mark_s=60, longest_s=60))
 
     threads = [threading.Thread(target=claim) for _ in range(8)]
     for thread in threads:
@@ -38,17 +44,25 @@ def test_each_part_is_given_out_once_when_many_claim_at_once(bench: Bench) -> No
     assert sorted(claimed) == list(range(100))
 
 
+def test_claims_under_way_are_told_when_more_are_made(bench: Bench) -> None:
+    first = bench.hints.claim_marks("j", [0, 1], window=2, mark_s=30, longest_s=60)
+    assert (first.in_flight, first.lapse_s) == (0, None)
+    bench.hints.set_mark("j", 1, 10)
+    second = bench.hints.claim_marks("j", [2], window=3, mark_s=5, longest_s=60)
+    assert (second.in_flight, second.parts) == (2, [2])
+    assert second.lapse_s is not None
+    assert 5 < second.lapse_s <= 10
+
+
 def test_mark_can_be_claimed_again_when_it_has_lapsed(bench: Bench) -> None:
-    assert bench.hints.claim_marks("j", [3], window=1, mark_s=0.2, longest_s=60) == (0, [3])
-    assert wait_for(
-        "a lapsed mark", lambda: bench.hints.claim_marks("j", [3], window=1, mark_s=60, longest_s=60)[1], 5
-    ) == [3]
+    assert newly_marked(bench, "j", [3], window=1, mark_s=0.2, longest_s=60) == [3]
+    assert wait_for("a lapsed mark", lambda: newly_marked(bench, "j", [3], window=1, mark_s=60, longest_s=60), 5) == [3]
 
 
 def test_mark_is_cut_when_it_would_last_longer_than_marks_may_now(bench: Bench) -> None:
-    assert bench.hints.claim_marks("j", [3], window=1, mark_s=3600, longest_s=3600) == (0, [3])
-    assert bench.hints.claim_marks("j", [3], window=1, mark_s=60, longest_s=0.2) == (1, [])
-    again = wait_for("a mark", lambda: bench.hints.claim_marks("j", [3], window=1, mark_s=60, longest_s=60)[1], 5)
+    assert newly_marked(bench, "j", [3], window=1, mark_s=3600, longest_s=3600) == [3]
+    assert newly_marked(bench, "j", [3], window=1, mark_s=60, longest_s=0.2) == []
+    again = wait_for("a mark", lambda: newly_marked(bench, "j", [3], window=1, mark_s=60, longest_s=60), 5)
     assert again == [3]
 
 
@@ -67,10 +81,10 @@ def test_lease_has_one_holder_when_two_want_it(bench: Bench) -> None:
         with second:
             assert not second.acquire()
         assert bench.hints.is_leased("j", "00000")
-        assert bench.hints.claim_marks("j", [0], window=9, mark_s=60, longest_s=60) == (1, [])
+        assert newly_marked(bench, "j", [0], window=9, mark_s=60, longest_s=60) == []
         first.check()
     assert not bench.hints.is_leased("j", "00000")
-    assert bench.hints.claim_marks("j", [0], window=9, mark_s=60, longest_s=60) == (0, [0])
+    assert newly_marked(bench, "j", [0], window=9, mark_s=60, longest_s=60) == [0]
 
 
 def test_lease_lives_on_when_the_work_is_longer_than_it(bench: Bench) -> None:

@@ -82,6 +82,9 @@ class Store(Protocol):
     def check(self) -> None:
         """Returns if the store can be listed; otherwise raises StoreError or StoreUnavailable, naming the remedy."""
 
+    def tidy(self) -> None:
+        """Remove what killed processes left half written, if anything; cheap enough to be called every few seconds."""
+
 
 def extents(total_bytes: int, start: int, size_bytes: int | None, chunk_bytes: int) -> Iterator[tuple[int, int]]:
     """First byte and end of each chunk of what `Store.stream` is asked for, of an object of `total_bytes`."""

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from vae_core.storage import tree
 
+_GRACE_S = 30.0
 _STALE_S = 24 * 3600
 _NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EXDEV})
 _LOCK = b"create.lock"
@@ -29,26 +30,27 @@ class Draft(NamedTuple):
 def draft(folder: int, data: bytes, *, sync: bool) -> Iterator[Draft]:
     """A file with this content in the open folder; if it is still there at the end, it is removed.
 
-    sync: its bytes are on the disk before it is handed out.
+    sync: its bytes are on the disk before it is handed out. It stays locked as long as this process lives and works on
+    it, which tells it from one that a killed process left.
     """
     name = secrets.token_hex(16).encode()
     fd = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666, dir_fd=folder)
     try:
-        try:
-            rest = memoryview(data)
-            while rest:
-                rest = rest[os.write(fd, rest) :]
-            # The kernel's own stamp moves in ticks of some milliseconds: too coarse to tell two writes apart.
-            modified_ns = time.time_ns()
-            os.utime(fd, ns=(modified_ns, modified_ns))
-            if sync:
-                os.fsync(fd)
-        finally:
-            os.close(fd)
+        with suppress(OSError):  # not every network mount knows locks
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        rest = memoryview(data)
+        while rest:
+            rest = rest[os.write(fd, rest) :]
+        # The kernel's own stamp moves in ticks of some milliseconds: too coarse to tell two writes apart.
+        modified_ns = time.time_ns()
+        os.utime(fd, ns=(modified_ns, modified_ns))
+        if sync:
+            os.fsync(fd)
         yield Draft(folder, name)
     finally:
         with suppress(FileNotFoundError):
             os.unlink(name, dir_fd=folder)
+        os.close(fd)
 
 
 def replace(ready: Draft, name: bytes, parent: int) -> str:
@@ -98,11 +100,29 @@ def _place_locked(ready: Draft, name: bytes, parent: int) -> bool:
 
 
 def sweep(folder: int) -> None:
-    """Remove drafts that killed processes left more than a day ago. Best effort: nothing depends on it."""
-    oldest_s = time.time() - _STALE_S
+    """Remove drafts that killed processes left: those that nobody has locked, and that are no longer being made.
+
+    Where locks are not known, a draft is taken to be left once it is a day old. Best effort: nothing depends on it, and
+    a process that finds its draft gone writes it once more.
+    """
+    now_s = time.time()
     with os.scandir(folder) as entries:
         for entry in entries:
             with suppress(OSError):
-                is_draft = entry.is_file(follow_symlinks=False) and os.fsencode(entry.name) != _LOCK
-                if is_draft and entry.stat(follow_symlinks=False).st_mtime < oldest_s:
+                if not entry.is_file(follow_symlinks=False) or os.fsencode(entry.name) == _LOCK:
+                    continue
+                age_s = now_s - entry.stat(follow_symlinks=False).st_mtime
+                if age_s >= _STALE_S or (age_s >= _GRACE_S and _is_unlocked(entry.name, folder)):
                     os.unlink(entry.name, dir_fd=folder)
+
+
+def _is_unlocked(name: str, folder: int) -> bool:
+    """Whether its writer is gone. Raises OSError where that cannot be found out."""
+    fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    finally:
+        os.close(fd)
+    return True

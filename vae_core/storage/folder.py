@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import os
 import stat
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -14,6 +16,7 @@ from vae_core.storage.base import CHUNK_BYTES, Blob, StoredObject, extents
 from vae_core.storage.keys import TEMPORARY, encoded, folder_segments, shown
 
 _TRIES = 50
+_SWEEP_EVERY_S = 20.0
 
 
 class FolderStore:
@@ -34,7 +37,7 @@ class FolderStore:
     def __init__(self, root: str, *, create_root: bool = True) -> None:
         self._root = os.path.realpath(root)
         self._create_root = create_root
-        self._swept = False
+        self._swept_at = -math.inf
 
     def __repr__(self) -> str:
         return f"FolderStore({self.url!r})"
@@ -147,6 +150,18 @@ class FolderStore:
         if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
             raise StoreError(f"{self.url}: no such folder, and none can be made in {nearest}; make it yourself")
 
+    def tidy(self) -> None:
+        now = time.monotonic()
+        if now - self._swept_at < _SWEEP_EVERY_S:
+            return
+        self._swept_at = now
+        with (
+            suppress(*tree.ABSENT),
+            tree.disk_errors(self.url, "the folder"),
+            self._opened([TEMPORARY.encode()]) as temporary,
+        ):
+            drafts.sweep(temporary)
+
     def _lost_race(self, key: str) -> StoreUnavailable:
         return StoreUnavailable(f"{self.url}: key {shown(key)}: its folder is removed as fast as it is made; try again")
 
@@ -176,12 +191,11 @@ class FolderStore:
             with tree.disk_errors(self.url, "the folder"), self._opened([]):
                 pass
         try:
-            with self._made(key, [TEMPORARY.encode()]) as temporary:
-                if not self._swept:
-                    self._swept = True
-                    drafts.sweep(temporary)
-                with drafts.draft(temporary, data, sync=sync) as ready:
-                    yield ready
+            with (
+                self._made(key, [TEMPORARY.encode()]) as temporary,
+                drafts.draft(temporary, data, sync=sync) as ready,
+            ):
+                yield ready
         except FileNotFoundError as exc:
             raise tree.translated(exc, self.url, f"key {shown(key)}") from exc
 

@@ -189,6 +189,9 @@ class S3Store:
             )
         return Blob(data, tag)
 
+    def tidy(self) -> None:
+        """Nothing: each object is put whole, in one request, so no upload is ever left in parts."""
+
     def _holds(self, key: str, data: bytes) -> bool | None:
         """Whether the object is these bytes; None if there is none."""
         try:

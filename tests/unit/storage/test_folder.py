@@ -119,16 +119,6 @@ def test_drafts_are_never_seen_when_they_are_under_way_or_left(store: FolderStor
     assert store.write("a/.tmp", b"an ordinary name further down")
 
 
-def test_old_drafts_are_removed_when_a_new_process_writes(store: FolderStore, root: Path) -> None:
-    (root / ".tmp").mkdir(parents=True)
-    for name, age_s in (("old", 90_000), ("young", 3_600)):
-        (root / ".tmp" / name).write_bytes(b"")
-        os.utime(root / ".tmp" / name, (time.time() - age_s,) * 2)
-
-    store.write("a", b"")
-    assert _drafts(root) == ["young"]
-
-
 @pytest.mark.parametrize(
     ("number", "error", "says"),
     [
