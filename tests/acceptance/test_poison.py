@@ -16,7 +16,8 @@ def test_one_item_is_listed_when_it_aborts_its_process_each_time(make_fleet: Mak
     folder = tmp_path / "cars"
     write_cars(folder, 40)
     poisoned = folder / "car-023.png"
-    poisoned.write_bytes(poisoned.read_bytes() + MARK.encode())  # what follows the end of a PNG is ignored by everyone else
+    # What follows the end of a PNG is ignored by everyone else.
+    poisoned.write_bytes(poisoned.read_bytes() + MARK.encode())
     fleet = make_fleet(PYTHONPATH=str(HOOK), POISON_MARK=MARK)
     worker = fleet.start_worker()
     fleet.vaejob("reconstruct", str(folder), "--part-size", "20", "--job-id", "j")

@@ -1,4 +1,4 @@
-"""On a worker's PYTHONPATH: decoding an image that holds POISON_MARK ends the process, as a fault in a C library does."""
+"""On a worker's PYTHONPATH: decoding an image that holds POISON_MARK ends the process, as a C library's fault does."""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""A device that fails, or hangs, as long as a file is there."""
