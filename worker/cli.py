@@ -30,7 +30,7 @@ def main(context: click.Context) -> None:
 @main.command()
 def parts() -> None:
     """Run the model: one process per device."""
-    from worker.roles import run_parts
+    from worker.parts_role import run_parts
 
     _run(run_parts)
 
@@ -38,7 +38,7 @@ def parts() -> None:
 @main.command()
 def control() -> None:
     """Plan, finish and heal jobs: no model, no torch."""
-    from worker.roles import run_control
+    from worker.control_role import run_control
 
     _run(run_control)
 

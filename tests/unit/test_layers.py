@@ -180,12 +180,13 @@ def loaded_after(module: str, *watched: str) -> list[str]:
             ("torch", "numpy", "PIL", "celery", "redis", "boto3"),
         ),
         (", ".join(READS_HEADERS), ("torch", "numpy", "safetensors")),
-        ("worker.roles", ("torch", "torchvision", "skimage", "safetensors")),
+        ("worker.parts_role", ("torch", "torchvision", "skimage", "safetensors")),
+        ("worker.control_role", ("torch", "torchvision", "skimage", "safetensors")),
         ("worker.cli", ("torch", "celery", "boto3")),
         ("worker.supervisor", ("torch", "celery", "boto3")),
         ("producer.cli", ("torch", "celery", "kombu", "boto3", "redis", "numpy", "PIL")),
     ],
-    ids=["core", "headers", "control role", "vaeworker", "supervisor", "vaejob"],
+    ids=["core", "headers", "parts role", "control role", "vaeworker", "supervisor", "vaejob"],
 )
 def test_heavy_packages_are_not_loaded_when_only_imported(modules: str, watched: tuple[str, ...]) -> None:
     assert loaded_after(modules, *watched) == []
