@@ -163,6 +163,7 @@ class PartHandler:
             log.error("job %s part %d: %s", job_id, part, error)
             self._notes.begin(job_id, part, claim.lease.token, course).write(failure=_failure(error))
             return Outcome.LEFT
+        claim.watchdog.beat()
         note = self._notes.begin(job_id, part, claim.lease.token, course)
         try:
             outcome = self._do_and_commit(claim, note)
