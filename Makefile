@@ -25,7 +25,7 @@ worker: $(READY) ## work on the queue until Ctrl-C; settings are VAEJOB_* variab
 	@exec $(BIN)/vaeworker
 
 test: $(READY) ## all tests, on real Redis and S3 servers
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses 2 --dist loadfile
 
 lint: $(READY) ## ruff and mypy
 	$(BIN)/ruff check .
