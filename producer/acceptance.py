@@ -21,28 +21,31 @@ from vae_core.jobs.state import ENDED
 
 def accept(session: Session, job: Job, key_list: KeyList | None, *, watch: bool, as_json: bool) -> int:
     """Submits the job and says so; with `watch` follows it. Returns the exit code."""
+    priority = job.priority
     job, is_new = submit(session.store, job, key_list.data if key_list is not None else None)
     try:
-        return _tell(session, job, is_new, watch=watch, as_json=as_json)
+        return _tell(session, job, is_new, priority, watch=watch, as_json=as_json)
     except KeyboardInterrupt:  # it is accepted: nothing that the user does here takes that back
         note(f"job {job.job_id} goes on; come back with `vaejob watch {job.job_id}`")
         return exits.INTERRUPTED
 
 
-def _tell(session: Session, job: Job, is_new: bool, *, watch: bool, as_json: bool) -> int:
+def _tell(session: Session, job: Job, is_new: bool, priority: str, *, watch: bool, as_json: bool) -> int:
+    """job: as it is in the store. priority: the one that was asked for."""
     state = "submitted" if is_new else JobReader(session.store, job).read(None).state
     if not is_new:
-        again = f": start it again with `vaejob resume {job.job_id}`" if state in {"failed", "cancelled"} else ""
-        note(f"job {job.job_id} was submitted before, with the same spec; it is {state}{again}")
+        note(f"job {job.job_id} was submitted before, with the same spec; it is {state}{_again(job.job_id, state)}")
+        if job.priority != priority:
+            note(f"job {job.job_id} stays at the priority it was submitted with, {job.priority}: not {priority}")
     waiting = None
-    if state not in ENDED:
-        waiting = call_workers(session.hints, session.settings, session.store.url, PLAN_TASK, job.job_id)
+    if state not in ENDED and state != "paused":
+        waiting = call_workers(session.hints, session.settings, session.store.url, PLAN_TASK, job)
     if watch:
         (note if as_json else say)(job.job_id)
         return follow(session, job, as_json=as_json)
     if waiting is not None:
         how = "accepted and runs" if is_new else f"{state} and goes on"
-        note(f"{waiting}; the job is {how} by itself once one comes")
+        note(f"{waiting}; the job is {how} by itself once a worker comes")
     if as_json:
         emit_json(_described(session, job, state, is_new, waiting))
     else:
@@ -52,11 +55,19 @@ def _tell(session: Session, job: Job, is_new: bool, *, watch: bool, as_json: boo
     return exits.DONE
 
 
+def _again(job_id: str, state: str) -> str:
+    """What makes a job of this state go on, where it does not by itself."""
+    if state in {"failed", "cancelled"}:
+        return f": start it again with `vaejob resume {job_id}`"
+    return f": let it go on with `vaejob resume {job_id}`" if state == "paused" else ""
+
+
 def _described(session: Session, job: Job, state: str, is_new: bool, waiting: str | None) -> dict[str, Any]:
     return {
         "job_id": job.job_id,
         "kind": kind_of(job.spec),
         "state": state,
+        "priority": job.priority,
         "created": is_new,
         "waiting": waiting,
         "store": session.store.url,

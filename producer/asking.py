@@ -14,6 +14,7 @@ from producer.key_list import KeyList
 from producer.params import OneOf, WholeNumber, json_option, refuse_together, watch_option
 from producer.request import SpecOf, check_checkpoint, make_job
 from producer.session import Session
+from vae_core.jobs.job import PRIORITIES, Priority
 from vae_core.jobs.spec import FORMATS, MAX_PART_SIZE
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -36,6 +37,13 @@ def submit_options(command: Command) -> Command:
         click.option("--shards", is_flag=True, help="A tar a part, with a JSON beside each image (WebDataset)."),
         click.option("--save-latents", is_flag=True, help="Leave the latents too, a .npy file a part."),
         click.option("--part-size", type=WholeNumber(1, MAX_PART_SIZE), help="Items in a part; changes no image."),
+        click.option(
+            "--priority",
+            type=OneOf(PRIORITIES),
+            default="normal",
+            show_default=True,
+            help="Parts of a more urgent job begin first; changes no image.",
+        ),
         watch_option,
         json_option,
         click.option("--dry-run", is_flag=True, help="Check and show what would be submitted; write nothing."),
@@ -51,6 +59,7 @@ def submit_job(
     spec_of: SpecOf,
     *,
     seed_drawn: bool,
+    priority: Priority,
     watch: bool,
     as_json: bool,
     dry_run: bool,
@@ -62,7 +71,7 @@ def submit_job(
     key_list: the inputs, where they are not to be listed.
     """
     refuse_together(watch=watch, dry_run=dry_run)
-    job = make_job(spec_of, job_id, datetime.now(UTC))
+    job = make_job(spec_of, job_id, datetime.now(UTC), priority)
     check_checkpoint(session.settings)
     if dry_run:
         from producer.preview import show_preview

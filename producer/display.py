@@ -44,7 +44,9 @@ class Lines:
         now = self._clock()
         shown = (status.state, status.done, status.errors)
         new_state = self._last is None or self._last[0] != status.state
-        if self._began is None and status.state == "running":
+        if status.state != "running":
+            self._began = None  # a pause is no time that was worked
+        elif self._began is None:
             self._began = (now, status.done)
         if shown == self._last or not (new_state or now >= self._next_at):
             return

@@ -55,7 +55,7 @@ def resume(store: Store, hints: Hints, status: JobStatus) -> None:
         store.write(open_key(status.job_id), b"")
         for prefix in (keys.all_attempts, keys.dead_parts):
             store.delete(entry.key for entry in store.list(prefix))
-        store.delete([keys.cancel, keys.success])
+        store.delete([keys.cancel, keys.paused, keys.success])
         with suppress(QueueUnavailable):  # then Redis holds nothing of the job that could be wrong for long
             hints.forget(status.job_id)
         store.delete([keys.end])

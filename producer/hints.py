@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cached_property
@@ -10,9 +11,15 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from producer.queues import Waiting, waiting_in
+from producer.redis_faults import redis_fault
 from vae_core.errors import QueueUnavailable
 from vae_core.jobs.channels import (
+    CONTROL_ROLE,
     HINT_EXPIRY_S,
+    MESSAGE_PRIORITIES,
+    PARTS_ROLE,
+    SENT_AT,
     Channels,
     WorkerInfo,
     celery_options,
@@ -23,12 +30,12 @@ from vae_core.jobs.ids import new_token
 if TYPE_CHECKING:
     import redis
 
+    from vae_core.jobs.job import Job
     from vae_core.settings import Settings
 
 CONNECT_TIMEOUT_S = 1.0
 ANSWER_TIMEOUT_S = 2.0
 START_REDIS = "`make worker` starts one"
-_PRIORITY_SUFFIXES = ("", "\x06\x163", "\x06\x166", "\x06\x169")  # kombu keeps a list for each priority
 _RENEW = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('PEXPIRE', KEYS[1], ARGV[2]) end return 0"
 _RELEASE = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0"
 
@@ -80,14 +87,19 @@ class Hints:
                 found += [msgspec.json.decode(value, type=WorkerInfo)] if value else []
         return found
 
-    def queue_lengths(self) -> dict[str, int]:
-        """Messages that wait for each role."""
-        queues = {"control": self.channels.control_queue, "parts": self.channels.parts_queue}
-        with self._translated():
-            return {
-                role: sum(int(self._redis.llen(queue + suffix)) for suffix in _PRIORITY_SUFFIXES)
-                for role, queue in queues.items()
-            }
+    def queues(self) -> dict[str, Waiting]:
+        """The messages that wait for each role, in one round trip."""
+        lists = {
+            PARTS_ROLE: self.channels.lists(*self.channels.parts_queues),
+            CONTROL_ROLE: self.channels.lists(self.channels.control_queue),
+        }
+        with self._translated(), self._redis.pipeline(transaction=False) as pipe:
+            for name in (name for names in lists.values() for name in names):
+                pipe.llen(name)
+                pipe.lindex(name, -1)
+            answers = iter(pipe.execute())
+        now = time.time()
+        return {role: waiting_in([(next(answers), next(answers)) for _ in names], now) for role, names in lists.items()}
 
     def progress(self, job_id: str) -> Progress:
         """How far the job is, in one round trip."""
@@ -138,7 +150,7 @@ class Hints:
         with self._translated():
             self._redis.eval(_RELEASE, 1, self.channels.lease(job_id, what), token)
 
-    def send(self, task: str, job_id: str) -> None:
+    def send(self, task: str, job: Job) -> None:
         """Puts a task about the job on the control queue: one try, after Redis was seen to answer."""
         with self._translated():
             self._redis.ping()
@@ -158,8 +170,18 @@ class Hints:
         queue = self.channels.control_queue
         try:
             with self._translated(), app.connection_for_write(url) as connection:
-                app.send_task(task, args=[job_id], queue=queue, connection=connection, retry=False)
+                app.send_task(
+                    task,
+                    args=[job.job_id],
+                    queue=queue,
+                    priority=MESSAGE_PRIORITIES[job.priority],
+                    headers={SENT_AT: time.time()},
+                    connection=connection,
+                    retry=False,
+                )
         except KombuError as error:
+            if isinstance(error.__cause__, Exception):
+                raise redis_fault(error.__cause__, self.address) from error
             raise QueueUnavailable(f"Redis at {self.address} does not take the message: {error}") from error
 
     @cached_property
@@ -183,13 +205,8 @@ class Hints:
 
         try:
             yield
-        except redis.AuthenticationError as error:
-            raise QueueUnavailable(f"Redis at {self.address} refuses the password of VAEJOB_REDIS_URL") from error
-        except redis.TimeoutError as error:
-            raise QueueUnavailable(f"Redis at {self.address} does not answer in time") from error
         except (redis.RedisError, OSError) as error:
-            why = str(error).rstrip(".") or type(error).__name__
-            raise QueueUnavailable(f"Redis at {self.address} does not answer: {why}") from error
+            raise redis_fault(error, self.address) from error
         except ValueError as error:
             # Its text is kept back: it may quote a password.
             raise QueueUnavailable(f"VAEJOB_REDIS_URL is not understood: {self.address}") from error

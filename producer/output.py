@@ -90,8 +90,12 @@ def age_of(since: str, now: datetime) -> str:
         started = datetime.fromisoformat(since)
     except ValueError:
         return "?"
-    seconds = int((now - (started if started.tzinfo else started.replace(tzinfo=UTC))).total_seconds())
+    return duration((now - (started if started.tzinfo else started.replace(tzinfo=UTC))).total_seconds())
+
+
+def duration(seconds: float) -> str:
+    """In the largest unit that it is at least one of, whole: `5 min`."""
     for length, unit in _UNITS:
         if seconds >= length:
-            return f"{seconds // length} {unit}"
+            return f"{int(seconds // length):,} {unit}"
     return "0 s"

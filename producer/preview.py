@@ -31,9 +31,9 @@ def show_preview(
     shown_id = DRAWN_ID if id_drawn else job.job_id
     if as_json:
         plan = {"items": items, "parts": parts, "part_size": part_size, "inputs": inputs}
-        emit_json(
-            {"dry_run": True, "job_id": None if id_drawn else job.job_id, "store": settings.store, "spec": spec, **plan}
-        )
+        job_id = None if id_drawn else job.job_id
+        about = {"dry_run": True, "job_id": job_id, "priority": job.priority, "store": settings.store}
+        emit_json({**about, "spec": spec, **plan})
         return
     fields = [
         (name, str(value)) for name, value in spec.items() if name not in {"kind", "part_size"} and value is not None
@@ -45,6 +45,7 @@ def show_preview(
         [
             ("job", shown_id),
             ("kind", kind_of(job.spec)),
+            ("priority", job.priority),
             *fields,
             ("inputs", _found(inputs) if inputs else ""),
             ("parts", how_many),

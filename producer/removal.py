@@ -18,7 +18,7 @@ from vae_core.errors import BadDocument, InvalidValue, NoSuchJob, ObjectMissing,
 from vae_core.jobs.channels import FINISH_TASK
 from vae_core.jobs.codec import to_pretty_json
 from vae_core.jobs.ids import JOB_ID
-from vae_core.jobs.job import End
+from vae_core.jobs.job import End, Job
 from vae_core.jobs.layout import JobKeys, open_key
 from vae_core.settings import Settings
 from vae_core.storage.base import Store
@@ -86,15 +86,16 @@ class Remover:
             job = None  # nobody can work on it: it can only be removed
         if job is not None:
             if not self._has_ended(job_id) and not self._is_half_removed(job_id):
-                self._end(job_id)
+                self._end(job)
             self._request_cancel(job_id)
         with self._alone(job_id) as keep:
             return self._sweep(JobKeys(job_id), keep)
 
-    def _end(self, job_id: str) -> None:
+    def _end(self, job: Job) -> None:
+        job_id = job.job_id
         self._request_cancel(job_id)
         ensure_open(self._store, job_id)
-        missing = call_workers(self._hints, self._settings, self._store.url, FINISH_TASK, job_id)
+        missing = call_workers(self._hints, self._settings, self._store.url, FINISH_TASK, job)
         if missing is None and self._ends(job_id):
             return
         if not self._force:

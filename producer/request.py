@@ -22,7 +22,7 @@ from vae_core.version import code_version
 SpecOf = Callable[[int], JobSpec]  # from the seed to use where the user gave none
 
 
-def make_job(spec_of: SpecOf, job_id: str | None, now: datetime) -> Job:
+def make_job(spec_of: SpecOf, job_id: str | None, now: datetime, priority: Priority = "normal") -> Job:
     """The job that is to be submitted. now: timezone-aware. Raises InvalidValue."""
     if job_id == LATEST:
         raise InvalidValue(f"--job-id {LATEST!r} is not allowed: it is the word for the newest job")
@@ -35,6 +35,7 @@ def make_job(spec_of: SpecOf, job_id: str | None, now: datetime) -> Job:
         submitted_at=now.isoformat(timespec="seconds"),
         submitted_by=user_at_host(),
         code_version=code_version(),
+        priority=priority,
     )
 
 

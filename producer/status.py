@@ -31,14 +31,15 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
 class JobStatus(msgspec.Struct, frozen=True, kw_only=True):
     """What `vaejob status --json` shows.
 
-    state: one of vae_core.jobs.state.STATES. items: None until they are known.
-    done: items finished, in flight included; of an ended job without those listed as errors.
-    errors: listed items; while the job runs as far as Redis knows, None where it is away. results: the job's folder.
+    state: one of vae_core.jobs.state.STATES. priority: one of vae_core.jobs.job.PRIORITIES. items: None until they are
+    known. done: items finished, in flight included; of an ended job without those listed as errors. errors: listed
+    items; while the job runs as far as Redis knows, None where it is away. results: the job's folder.
     """
 
     job_id: str
     kind: str
     state: str
+    priority: str
     items: int | None
     done: int
     errors: int | None
@@ -77,10 +78,17 @@ class JobReader:
         self.end = self.end or load_end(self._store, self.job.job_id)
         self.plan = self.plan or load_plan(self._store, self.job.job_id)
         cancel = self.end is None and self._store.stat(self._keys.cancel) is not None
+        paused = self.end is None and not cancel and self._store.stat(self._keys.paused) is not None
         if self.plan is not None and (self.end is not None or self._clock() >= self._list_again_at):
             self._list_parts()
         settled = len(self._committed | self._given_up)
-        state = derive_state(end=self.end, plan=self.plan, settled_parts=settled, cancel_requested=cancel)
+        state = derive_state(
+            end=self.end,
+            plan=self.plan,
+            settled_parts=settled,
+            cancel_requested=cancel,
+            pause_requested=paused,
+        )
         if state == "submitted" and hints is not None and hints.planning:
             state = "planning"
         return self._status(state, hints)
@@ -95,6 +103,7 @@ class JobReader:
             job_id=job.job_id,
             kind=kind_of(job.spec),
             state=state,
+            priority=job.priority,
             items=items,
             done=self.end.done if self.end else self._done(hints),
             errors=self.end.errors if self.end else known,

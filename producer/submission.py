@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from contextlib import suppress
 
 from producer.fleet import absence, waiting_line
@@ -16,17 +18,22 @@ from vae_core.jobs.spec import ReconstructSpec, same_request
 from vae_core.settings import Settings
 from vae_core.storage.base import Store
 
+MARKER_LASTS_S = 60.0  # far less than what the reconciler gives a marker without a job
 
-def submit(store: Store, job: Job, key_list: bytes | None = None) -> tuple[Job, bool]:
+
+def submit(
+    store: Store, job: Job, key_list: bytes | None = None, clock: Callable[[], float] = time.time
+) -> tuple[Job, bool]:
     """Writes the job into the store; from then on it is accepted, and runs whatever happens to this process.
 
     key_list: what the spec names by its SHA-256, if it does. Returns the job as it is in the store, and whether this
     call put it there: the same id and spec is the same job. Raises JobConflict for the same id with another spec,
-    StoreUnavailable or StoreError with nothing left behind.
+    StoreUnavailable or StoreError with nothing left behind. clock: seconds; by the wall's a suspended laptop sees that
+    time has passed.
     """
     store.check()
     accepted = read_job(store, job.job_id)
-    if accepted is None and _create(store, job, key_list):
+    if accepted is None and _create(store, job, key_list, clock):
         return job, True
     accepted = accepted or read_job(store, job.job_id)
     if accepted is None:
@@ -40,19 +47,20 @@ def submit(store: Store, job: Job, key_list: bytes | None = None) -> tuple[Job, 
     return accepted, False
 
 
-def call_workers(hints: Hints, settings: Settings, store_url: str, task: str, job_id: str) -> str | None:
+def call_workers(hints: Hints, settings: Settings, store_url: str, task: str, job: Job) -> str | None:
     """Sends a task about the job, if Redis is there. Returns why it has to wait, in one line, or None."""
     try:
-        hints.send(task, job_id)
+        hints.send(task, job)
     except QueueUnavailable as away:
         return waiting_line(away, settings)
     return absence(hints, settings, store_url)
 
 
-def _create(store: Store, job: Job, key_list: bytes | None) -> bool:
+def _create(store: Store, job: Job, key_list: bytes | None, clock: Callable[[], float]) -> bool:
     """False if another created a job of this id meanwhile."""
     keys, marker = JobKeys(job.job_id), open_key(job.job_id)
     written, list_key = [marker], _list_key(job)
+    began = clock()
     try:
         store.write(marker, b"")
         if list_key is not None:
@@ -64,6 +72,11 @@ def _create(store: Store, job: Job, key_list: bytes | None) -> bool:
             if store.stat(keys.job) is None:
                 store.delete(written)
         raise
+    if created and abs(clock() - began) > MARKER_LASTS_S:
+        # It may have been tidied away as nobody's. Should this fail, the job is accepted all the same, and whoever
+        # looks at it writes the marker.
+        with suppress(StoreUnavailable, StoreError):
+            store.write(marker, b"")
     if not created and store.stat(keys.end) is not None:
         store.delete([marker])  # the other job is finished already: the marker was ours
     if not created and list_key is not None:

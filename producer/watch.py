@@ -48,6 +48,7 @@ class Watcher:
         self._redis_again_at = 0.0
         self._workers_again_at = 0.0
         self._told_absence = False
+        self._told_paused = False
         self._marked_open = False
         self._store_lost_at: float | None = None
 
@@ -61,7 +62,8 @@ class Watcher:
                     self._display.update(status)
                     if status.state in ENDED:
                         return status
-                    self._look_for_workers()
+                    if not self._tell_paused(status):
+                        self._look_for_workers()
                 self._pause(pause_s)
                 pause_s = min(LONGEST_PAUSE_S, pause_s * GROWTH)
         finally:
@@ -97,6 +99,14 @@ class Watcher:
             self._redis_again_at = self._clock() + REDIS_AGAIN_S
             return None
 
+    def _tell_paused(self, status: JobStatus) -> bool:
+        """Whether the job is paused, and so waits for somebody else than a worker; said once each time."""
+        is_paused = status.state == "paused"
+        if is_paused and not self._told_paused:
+            self._display.note(f"job {status.job_id} is paused: `vaejob resume {status.job_id}` lets it go on")
+        self._told_paused = is_paused
+        return is_paused
+
     def _look_for_workers(self) -> None:
         now = self._clock()
         if now < self._workers_again_at:
@@ -104,7 +114,7 @@ class Watcher:
         self._workers_again_at = now + WORKERS_EVERY_S
         missing = absence(self._hints, self._settings, self._store.url)
         if missing is not None and not self._told_absence:
-            self._display.note(f"{missing}; the job goes on by itself once one comes")
+            self._display.note(f"{missing}; the job goes on by itself once a worker comes")
         elif missing is None and self._told_absence:
             self._display.note("a worker is there now")
         self._told_absence = missing is not None

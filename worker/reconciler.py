@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Mapping
 
 from vae_core.documents import load_job, load_plan
 from vae_core.errors import LeaseLost, NoSuchJob, QueueUnavailable, TransientError, VaejobError
@@ -58,13 +59,14 @@ class Reconciler:
         with Lease(self._hints, FLEET, "reconciler", self._settings.reconcile_s) as lease:
             if not lease.acquire():
                 return pause_s
+            seen_before, self._orphans = self._orphans, {}
             for found in self._store.list(OPEN):
                 if self._stopped.is_set():
                     return pause_s
                 lease.check()
                 job_id = found.key.removeprefix(OPEN)
                 if JOB_ID.fullmatch(job_id):
-                    lapse_s = self._heal_or_say(job_id)
+                    lapse_s = self._heal_or_say(job_id, seen_before)
                     if lapse_s is not None:  # the worker that held it is dead then, or it would have renewed it
                         pause_s = min(pause_s, lapse_s + _SOONEST_S)
             self._store.tidy()
@@ -97,12 +99,12 @@ class Reconciler:
             log.info("Redis is back")
             return
 
-    def _heal_or_say(self, job_id: str) -> float | None:
-        """As `Advancer.advance`, of a job that can be healed."""
+    def _heal_or_say(self, job_id: str, orphans: Mapping[str, float]) -> float | None:
+        """As `Advancer.advance`, of a job that can be healed. orphans: those of the pass before."""
         try:
             lapse_s = self._heal(job_id)
         except NoSuchJob:
-            self._remove_if_orphaned(job_id)
+            self._remove_if_orphaned(job_id, orphans)
         except (QueueUnavailable, LeaseLost):
             raise
         except VaejobError as error:  # this job cannot be healed now; the others can
@@ -113,12 +115,13 @@ class Reconciler:
             return lapse_s
         return None
 
-    def _remove_if_orphaned(self, job_id: str) -> None:
+    def _remove_if_orphaned(self, job_id: str, orphans: Mapping[str, float]) -> None:
         """Removes a marker whose job was never written, long after whoever began to submit it should have done so."""
         now = time.monotonic()
-        if now - self._orphans.setdefault(job_id, now) < ORPHAN_S:
+        since = orphans.get(job_id, now)
+        if now - since < ORPHAN_S:
+            self._orphans[job_id] = since
             return
-        del self._orphans[job_id]
         log.warning("open/%s is removed: no job of that id was submitted", job_id)
         self._store.delete([open_key(job_id)])
         if self._store.stat(JobKeys(job_id).job) is not None:  # it was, in this very moment

@@ -9,8 +9,9 @@ import click
 
 from producer import exits
 from producer.fleet import absence
-from producer.output import age_of, emit_json, emit_table, note, say
+from producer.output import age_of, duration, emit_json, emit_table, note, say
 from producer.params import json_option
+from producer.queues import Waiting
 from producer.session import Session, pass_session
 
 
@@ -18,8 +19,8 @@ from producer.session import Session, pass_session
 @json_option
 @pass_session
 def workers_command(session: Session, as_json: bool) -> int:
-    """List the living workers, and how many messages wait for each role."""
-    workers, queues = session.hints.workers(), session.hints.queue_lengths()
+    """List the living workers, and how many messages wait for each role and how long the oldest has."""
+    workers, queues = session.hints.workers(), session.hints.queues()
     if as_json:
         emit_json({"redis": session.hints.address, "workers": workers, "queues": queues})
         return exits.DONE
@@ -43,8 +44,16 @@ def workers_command(session: Session, as_json: bool) -> int:
     missing = absence(session.hints, session.settings, session.store.url)
     if missing is not None:
         note(missing)
-    say("queues: " + ", ".join(f"{length:,} waiting for {role}" for role, length in queues.items()))
+    say("queues: " + "; ".join(_waiting_text(role, waiting) for role, waiting in queues.items()))
     return exits.DONE
+
+
+def _waiting_text(role: str, waiting: Waiting) -> str:
+    text = f"{waiting.waiting:,} waiting for {role}"
+    if not waiting.waiting:
+        return text
+    since = "an unknown time" if waiting.oldest_s is None else duration(waiting.oldest_s)
+    return f"{text}, the oldest for {since}"
 
 
 @click.command("doctor")

@@ -134,6 +134,7 @@ def _show(status: JobStatus) -> None:
             ("job", status.job_id),
             ("kind", status.kind),
             ("state", status.state),
+            ("priority", status.priority if status.priority != "normal" else ""),
             ("progress", progress_text(status).partition(": ")[2]),
             ("errors", errors),
             ("parts", f"{committed}, {parts.given_up:,} given up" if parts.given_up else committed),

@@ -20,7 +20,7 @@ from tests.servers.redis import RedisServer
 from tests.unit.producer import work
 from tests.unit.producer.conftest import Vaejob, home, store, vaejob
 from vae_core.errors import QueueUnavailable
-from vae_core.jobs.channels import CONTROL_ROLE, FINISH_TASK, PARTS_ROLE, PLAN_TASK, Channels, WorkerInfo
+from vae_core.jobs.channels import CONTROL_ROLE, FINISH_TASK, PARTS_ROLE, PLAN_TASK, SENT_AT, Channels, WorkerInfo
 from vae_core.jobs.layout import open_key
 from vae_core.settings import Settings, read_settings
 from vae_core.storage.base import Store
@@ -63,12 +63,13 @@ def _announce(client: redis.Redis, store: Store, *roles: str) -> None:
 
 
 def _sent(client: redis.Redis) -> list[tuple[str, list[str]]]:
-    """Task names and arguments that wait for the control role."""
+    """Task names and arguments that wait for the control role, the most urgent first, then the oldest."""
     found = []
-    for raw in client.lrange(CHANNELS.control_queue, 0, -1):
-        message = json.loads(raw)
-        body = json.loads(base64.b64decode(message["body"]))
-        found.append((message["headers"]["task"], body[0]))
+    for name in CHANNELS.lists(CHANNELS.control_queue):
+        for raw in reversed(client.lrange(name, 0, -1)):
+            message = json.loads(raw)
+            body = json.loads(base64.b64decode(message["body"]))
+            found.append((message["headers"]["task"], body[0]))
     return found
 
 
@@ -77,6 +78,27 @@ def test_plan_is_sent_when_a_job_is_submitted(vaejob: Vaejob, client: redis.Redi
     outcome = vaejob("sample", "--n", "5", "--job-id", "cars")
     assert (outcome.code, outcome.out, outcome.err) == (0, "cars\n", "")
     assert _sent(client) == [(PLAN_TASK, ["cars"])]
+
+
+def test_message_is_as_urgent_as_its_job_and_says_when_it_was_sent_when_it_is_sent(
+    vaejob: Vaejob, client: redis.Redis
+) -> None:
+    began = time.time()
+    for priority in ("low", "high", "normal"):
+        vaejob("sample", "--n", "5", "--job-id", priority, "--priority", priority)
+    vaejob("cancel", "low")
+    vaejob("sample", "--n", "5", "--job-id", "high")  # asked for again, at another priority
+    assert _sent(client) == [
+        (PLAN_TASK, ["high"]),
+        (PLAN_TASK, ["high"]),
+        (PLAN_TASK, ["normal"]),
+        (PLAN_TASK, ["low"]),
+        (FINISH_TASK, ["low"]),
+    ]
+    for name in CHANNELS.lists(CHANNELS.control_queue):
+        (newest, *_) = client.lrange(name, 0, 0)
+        headers = json.loads(newest)["headers"]
+        assert began <= headers[SENT_AT] <= time.time()
 
 
 @pytest.mark.parametrize(
@@ -129,6 +151,18 @@ def test_hints_are_forgotten_and_plan_is_sent_when_a_job_is_resumed(
     assert list(client.scan_iter(f"{QUEUE}*cars*")) == []
 
 
+def test_plan_is_sent_when_a_paused_job_is_resumed(vaejob: Vaejob, client: redis.Redis, store: Store) -> None:
+    _announce(client, store, PARTS_ROLE, CONTROL_ROLE)
+    job = work.accept(store, work.make_job("cars", priority="high"))
+    work.commit(store, job, work.plan(store, job), 0)
+    assert vaejob("pause", "cars").err == ""
+    assert _sent(client) == []
+    outcome = vaejob("resume", "cars")
+    assert (outcome.out, outcome.err) == ("job cars goes on\n", "")
+    assert _sent(client) == [(PLAN_TASK, ["cars"])]
+    assert client.llen(CHANNELS.control_queue) == 1  # the list of the most urgent
+
+
 def test_resume_is_put_off_when_a_worker_is_finishing_the_job(
     settings: Settings, client: redis.Redis, store: Store
 ) -> None:
@@ -152,17 +186,48 @@ def test_lease_stays_when_it_is_anothers_by_now(settings: Settings, client: redi
     assert client.get(CHANNELS.lease("cars", "finish")) is None
 
 
+def _message(age_s: float) -> str:
+    return json.dumps({"body": "e30=", "headers": {"task": "t", SENT_AT: time.time() - age_s}})
+
+
 def test_workers_and_queues_are_listed_when_redis_is_there(vaejob: Vaejob, client: redis.Redis, store: Store) -> None:
     _announce(client, store, PARTS_ROLE)
     client.set(CHANNELS.worker(PARTS_ROLE, "odd", 1), "no json")
-    client.rpush(CHANNELS.parts_queue, "a", "b")
-    client.rpush(CHANNELS.parts_queue + "\x06\x163", "c")
+    first, *more = CHANNELS.lists(*CHANNELS.parts_queues)
+    client.lpush(first, _message(12), _message(1))
+    client.lpush(more[0], "no message")
+    client.lpush(more[-1], _message(500), _message(7))
     outcome = vaejob("workers", "--json")
     assert [worker["device"] for worker in outcome.json["workers"]] == ["cuda:0"]
-    assert outcome.json["queues"] == {"control": 0, "parts": 3}
+    queues = outcome.json["queues"]
+    assert queues["control"] == {"waiting": 0, "oldest_s": None}
+    assert queues["parts"]["waiting"] == 5
+    assert 500 <= queues["parts"]["oldest_s"] < 530
     shown = vaejob("workers")
-    assert "3 waiting for parts" in shown.out
+    assert shown.out.splitlines()[-1] == "queues: 5 waiting for parts, the oldest for 8 min; 0 waiting for control"
     assert "role control" in shown.err
+
+
+def test_age_of_our_own_message_is_seen_when_it_waits(vaejob: Vaejob, client: redis.Redis) -> None:
+    vaejob("sample", "--n", "5")
+    waiting = vaejob("workers", "--json").json["queues"]["control"]
+    assert waiting["waiting"] == 1
+    assert 0 <= waiting["oldest_s"] < 30
+
+
+@pytest.mark.parametrize(
+    ("messages", "text"),
+    [
+        ((_message(-3600),), "1 waiting for control, the oldest for 0 s"),  # by a clock that is ahead
+        (("no message", _message(5)), "2 waiting for control, the oldest for an unknown time"),
+        (('{"headers": {}}',), "1 waiting for control, the oldest for an unknown time"),
+    ],
+)
+def test_age_is_never_negative_nor_made_up_when_the_oldest_does_not_say_it(
+    messages: tuple[str, ...], text: str, vaejob: Vaejob, client: redis.Redis
+) -> None:
+    client.lpush(CHANNELS.control_queue, *messages)
+    assert text in vaejob("workers").out
 
 
 def test_doctor_names_each_remedy_when_nothing_is_there(vaejob: Vaejob, store: Store) -> None:
@@ -201,7 +266,7 @@ def test_job_is_accepted_in_two_seconds_when_redis_swallows_everything(
         url = f"redis://127.0.0.1:{mute.getsockname()[1]}/0"
         settings = read_settings({"VAEJOB_HOME": str(home), "VAEJOB_REDIS_URL": url})
         began = time.monotonic()
-        line = call_workers(Hints(settings), settings, store.url, PLAN_TASK, "cars")
+        line = call_workers(Hints(settings), settings, store.url, PLAN_TASK, work.make_job("cars"))
         assert time.monotonic() - began < 3.5
     assert line is not None
     assert "does not answer in time" in line

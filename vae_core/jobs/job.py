@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
 
 import msgspec
 
 from vae_core.jobs.spec import JobSpec
 
 VERSION = 1
-PRIORITIES = ("low", "normal", "high")
+Priority = Literal["low", "normal", "high"]
+PRIORITIES = get_args(Priority)
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -24,7 +25,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     submitted_at: str
     submitted_by: str
     code_version: str
-    priority: Literal["low", "normal", "high"] = "normal"
+    priority: Priority = "normal"
     version: int = VERSION
 
 

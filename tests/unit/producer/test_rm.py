@@ -94,6 +94,16 @@ def test_open_job_stays_when_no_worker_is_there_to_end_it(planned: bool, vaejob:
     assert keys_of(store) == []
 
 
+def test_paused_job_is_removed_when_it_is_forced(vaejob: Vaejob, store: Store) -> None:
+    job = work.accept(store, work.make_job("cars"))
+    work.commit(store, job, work.plan(store, job), 0)
+    vaejob("pause", "cars")
+    assert vaejob("rm", "cars", "--yes").code == 1
+    assert store.stat(JobKeys("cars").paused) is not None
+    assert vaejob("rm", "cars", "--yes", "--force").code == 0
+    assert keys_of(store) == []
+
+
 class Broken(KeyboardInterrupt):
     """The process dies here."""
 
@@ -106,6 +116,7 @@ def test_half_removed_job_stays_ended_and_is_removed_when_asked_again(
     deaths = 0
     for moment in range(60):
         work.whole_job(store, "cars", state=state, parts=2)
+        store.write(JobKeys("cars").paused, b"{}")  # asked for as it ended
         work.whole_job(store, "cars-2")
         others = [key for key in keys_of(store) if "cars-2" in key]
         left = moment

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import re
+import time
+
 import pytest
 
 from producer.hints import Progress
 from producer.lookup import find_job, newest_jobs
 from producer.status import JobReader
+from producer.watch import Watcher
 from tests.unit.producer import work
 from tests.unit.producer.conftest import Vaejob
 from vae_core.errors import InvalidValue, NoSuchJob
 from vae_core.jobs.layout import JobKeys, open_key
 from vae_core.jobs.records import ItemError
-from vae_core.storage.base import Store
+from vae_core.storage.base import Store, StoredObject
 
 FAULT = ItemError(index=1, code="not_an_image", message="no\x1b[31m picture", source="a\nb.jpg")
 
@@ -68,13 +72,48 @@ def test_status_shows_the_job_when_it_has_ended_with_errors(vaejob: Vaejob, stor
     assert "user@host" in shown
 
 
-def test_marker_is_restored_when_an_unfinished_job_is_looked_at(vaejob: Vaejob, store: Store) -> None:
+@pytest.mark.parametrize("command", ["status", "watch", "resume"])
+@pytest.mark.parametrize("paused", [False, True])
+def test_marker_is_restored_when_an_unfinished_job_is_looked_at(
+    command: str, paused: bool, vaejob: Vaejob, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def leave(_seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Watcher.__init__, "__defaults__", (time.monotonic, leave))
     work.accept(store, work.make_job("lost"))
     work.whole_job(store, "done")
+    if paused:
+        store.write(JobKeys("lost").paused, b"{}")
     store.delete([open_key("lost")])
-    vaejob("status", "lost")
-    vaejob("status", "done")
+    assert vaejob(command, "lost").code == (130 if command == "watch" else 0)
+    assert vaejob(command, "done").code == 0
     assert [entry.key for entry in store.list("open/")] == [open_key("lost")]
+
+
+def test_priority_is_shown_when_it_is_not_the_usual_one(vaejob: Vaejob, store: Store) -> None:
+    work.accept(store, work.make_job("usual"))
+    work.accept(store, work.make_job("nightly", priority="low"))
+    assert not re.search(r"^priority ", vaejob("status", "usual").out, re.MULTILINE)
+    assert "priority   low\n" in vaejob("status", "nightly").out
+    assert vaejob("status", "usual", "--json").json["priority"] == "normal"
+    assert [job["priority"] for job in vaejob("list", "--json").json["jobs"]] == ["normal", "low"]
+
+
+def test_pause_costs_one_look_and_none_when_the_job_has_ended(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[str] = []
+    stat = type(store).stat
+
+    def counting(self: Store, key: str) -> StoredObject | None:
+        looked.append(key)
+        return stat(self, key)
+
+    monkeypatch.setattr(type(store), "stat", counting)
+    open_job = work.accept(store, work.make_job("open"))
+    JobReader(store, open_job).read(None)
+    assert looked == [JobKeys("open").cancel, JobKeys("open").paused]
+    JobReader(store, work.whole_job(store, "done")).read(None)
+    assert looked[2:] == []
 
 
 def test_errors_are_listed_without_control_letters_when_keys_hold_them(vaejob: Vaejob, store: Store) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from producer import submission
 from producer.request import make_job, source_and_glob, source_url
 from tests.unit.producer import work
 from tests.unit.producer.conftest import Vaejob
+from vae_core.documents import load_job
 from vae_core.errors import InvalidValue, JobConflict, SourceNotAllowed, StoreUnavailable
 from vae_core.jobs.ids import seed_for
 from vae_core.jobs.layout import JobKeys, open_key
@@ -32,6 +34,7 @@ REFUSED = [
     (("--n", "5", "--job-id", "../up"), "--job-id '../up' is not allowed"),
     (("--n", "5", "--job-id", ""), "--job-id '' is not allowed"),
     (("--n", "5", "--job-id", "latest"), "--job-id 'latest' is not allowed"),
+    (("--n", "5", "--priority", "urgent"), "--priority 'urgent' is unknown: one of low, normal, high"),
     (("--n", "5", "--watch", "--dry-run"), "--watch and --dry-run exclude each other"),
     ((), "--n is missing: how many images, 1 to 10,000,000, or --indices, which ones"),
     (("--n", "5", "--indices", "3"), "--n and --indices both say which images are made: give one of them"),
@@ -98,6 +101,43 @@ def test_job_is_refused_when_the_id_has_another_spec(other: tuple[str, ...], vae
     assert store.read(JobKeys("cars").job).data == first
 
 
+@pytest.mark.parametrize(
+    ("command", "spec"), [("sample", ("--n", "5")), ("reconstruct", ("in",)), ("interpolate", ("--pairs", "2"))]
+)
+def test_priority_is_kept_with_the_job_and_not_in_its_spec_when_it_is_given(
+    command: str, spec: tuple[str, ...], vaejob: Vaejob, store: Store, tmp_path: Path
+) -> None:
+    (tmp_path / "in").mkdir()
+    outcome = vaejob(command, *spec, "--job-id", "urgent", "--priority", "high", "--json")
+    assert (outcome.code, outcome.json["priority"]) == (0, "high")
+    assert "priority" not in outcome.json["spec"]
+    assert load_job(store, "urgent").priority == "high"
+    assert vaejob(command, *spec, "--job-id", "usual", "--json").json["priority"] == "normal"
+    assert load_job(store, "usual").priority == "normal"
+
+
+def test_job_stays_at_its_priority_when_it_is_submitted_again_with_another(vaejob: Vaejob, store: Store) -> None:
+    same = ("sample", "--n", "5", "--job-id", "cars", "--json")
+    vaejob(*same, "--priority", "high")
+    first = store.read(JobKeys("cars").job).data
+    for asked in ("low", "normal"):
+        outcome = vaejob(*same, "--priority", asked)
+        assert (outcome.code, outcome.json["created"], outcome.json["priority"]) == (0, False, "high")
+        told = [line for line in outcome.err.splitlines() if "priority" in line]
+        assert told == [f"job cars stays at the priority it was submitted with, high: not {asked}"]
+        assert store.read(JobKeys("cars").job).data == first
+    assert "priority" not in vaejob(*same, "--priority", "high").err
+
+
+def test_priority_is_normal_when_the_job_was_written_without_one(store: Store) -> None:
+    work.accept(store, work.make_job("old"))
+    data = store.read(JobKeys("old").job).data
+    without = re.sub(rb'\s*"priority": "normal",', b"", data)
+    assert without != data
+    store.write(JobKeys("old").job, without)
+    assert load_job(store, "old").priority == "normal"
+
+
 def test_finished_job_stays_closed_when_it_is_submitted_again(vaejob: Vaejob, store: Store) -> None:
     job = work.whole_job(store, "done")
     same = ("--n", "10", "--seed", "7", "--part-size", "4", "--job-id", "done")
@@ -136,13 +176,56 @@ def test_nothing_is_left_when_the_store_goes_away_in_between(store: Store, monke
     assert list(store.list()) == []
 
 
+@pytest.mark.parametrize(("took_s", "writes"), [(0.0, 1), (59.0, 1), (61.0, 2), (-3600.0, 2)])
+def test_marker_is_written_again_when_the_submission_was_held_up(
+    took_s: float, writes: int, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now, written = [1e9], list[str]()
+    create, write = type(store).create, type(store).write
+
+    def held_up(self: Store, key: str, data: bytes, *, content_type: str | None = None) -> bool:
+        now[0] += took_s
+        store.delete([open_key("slow")])  # as the reconciler does with one that has no job
+        return create(self, key, data, content_type=content_type)
+
+    def counted(self: Store, key: str, data: bytes, *, content_type: str | None = None) -> str:
+        written.append(key)
+        return write(self, key, data, content_type=content_type)
+
+    monkeypatch.setattr(type(store), "create", held_up)
+    monkeypatch.setattr(type(store), "write", counted)
+    _, is_new = submission.submit(store, work.make_job("slow"), clock=lambda: now[0])
+    assert is_new
+    assert written == [open_key("slow")] * writes
+    assert (store.stat(open_key("slow")) is not None) == (writes == 2)
+
+
+def test_job_is_accepted_when_its_marker_cannot_be_written_again(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    times = iter([0.0, 100.0])
+    create = type(store).create
+
+    def away(*_args: object, **_kwargs: object) -> str:
+        raise StoreUnavailable("gone")
+
+    def last(self: Store, key: str, data: bytes, *, content_type: str | None = None) -> bool:
+        monkeypatch.setattr(type(store), "write", away)
+        return create(self, key, data, content_type=content_type)
+
+    monkeypatch.setattr(type(store), "create", last)
+    _, is_new = submission.submit(store, work.make_job("slow"), clock=lambda: next(times))
+    assert is_new
+    assert store.stat(JobKeys("slow").job) is not None
+
+
 def test_nothing_is_written_when_it_is_a_dry_run(vaejob: Vaejob, home: Path) -> None:
     outcome = vaejob("sample", "--n", "1000", "--part-size", "64", "--dry-run", "--json")
     assert outcome.code == 0
     assert (outcome.json["parts"], outcome.json["items"]) == (16, 1000)
     assert outcome.json["job_id"] is None
+    assert outcome.json["priority"] == "normal"
     assert outcome.json["spec"]["seed"] is None
-    assert vaejob("sample", "--n", "1000", "--dry-run").code == 0
+    shown = vaejob("sample", "--n", "1000", "--priority", "high", "--dry-run")
+    assert (shown.code, re.search(r"^priority +high$", shown.out, re.MULTILINE) is not None) == (0, True)
     assert not home.exists()
 
 

@@ -15,7 +15,7 @@ from tests.unit.producer import work
 from tests.unit.producer.conftest import Vaejob
 from vae_core.errors import SourceNotAllowed, StoreError, StoreUnavailable
 from vae_core.jobs.job import End, Failure, Job
-from vae_core.jobs.layout import open_key
+from vae_core.jobs.layout import JobKeys, open_key
 from vae_core.jobs.records import ItemError
 from vae_core.settings import read_settings
 from vae_core.storage.base import Store
@@ -94,6 +94,34 @@ def test_watch_pauses_up_to_two_seconds_when_a_job_takes_long(store: Store, home
     world = World(store, job, [*steps, lambda: work.finish(store, job, made, [], "failed")], home)
     assert world.watcher.run().state == "failed"
     assert 1.0 <= max(world.pauses) <= 2.0
+
+
+def test_watch_says_once_how_to_go_on_when_the_job_is_paused(store: Store, home: object) -> None:
+    job = work.accept(store, work.make_job("cars"))
+    made, paused = work.plan(store, job), JobKeys("cars").paused
+    steps: list[Callable[[], object]] = [
+        lambda: store.write(paused, b"{}"),
+        *[lambda: None] * 20,
+        lambda: store.delete([paused]),
+        *[lambda: None] * 3,
+        lambda: store.write(paused, b"{}"),
+        *[lambda: None] * 3,
+        lambda: work.finish(store, job, made, [], "cancelled"),
+    ]
+    world = World(store, job, steps, home)
+    assert world.watcher.run().state == "cancelled"
+    told = [note for note in world.shown.notes if "paused" in note]
+    assert told == ["job cars is paused: `vaejob resume cars` lets it go on"] * 2
+    assert len([note for note in world.shown.notes if "make worker" in note]) == 1
+
+
+def test_no_worker_is_missed_when_the_job_is_paused(store: Store, home: object) -> None:
+    job = work.accept(store, work.make_job("cars"))
+    store.write(JobKeys("cars").paused, b"{}")
+    made = work.plan(store, job)
+    world = World(store, job, [lambda: None, lambda: work.finish(store, job, made, [], "failed")], home)
+    world.watcher.run()
+    assert world.shown.notes == ["job cars is paused: `vaejob resume cars` lets it go on"]
 
 
 def _away(monkeypatch: pytest.MonkeyPatch, store: Store, error: Exception) -> None:
@@ -187,6 +215,15 @@ def test_lines_are_few_when_much_changes(store: Store, capsys: pytest.CaptureFix
     assert len(written) == 4
     assert "images/s" in written[1]
     assert written[-1] == "cars succeeded: 10 of 10 images (100 %)"
+
+
+def test_pace_is_that_since_the_pause_when_there_was_one(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
+    now = [0.0]
+    lines = Lines(clock=lambda: now[0])
+    for seconds, done, state in ((0, 0, "running"), (10, 2, "paused"), (1000, 2, "running"), (1004, 6, "running")):
+        now[0] = seconds
+        lines.update(_status(store, done, state))
+    assert capsys.readouterr().err.splitlines()[-1].endswith("1 images/s, 4 s left")
 
 
 def test_bar_shows_rate_and_total_when_it_is_drawn(store: Store, capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from producer.request import Priority
 from vae_core.jobs.codec import from_json, to_lines, to_pretty_json
 from vae_core.jobs.job import Document, End, Failure, Input, Job, Plan
 from vae_core.jobs.layout import JobKeys, open_key, reconstruction_name, sample_name, shard_name, sheet_name
@@ -19,10 +20,17 @@ from worker.shards import pack
 WHEN = "2026-11-23T13:29:00+00:00"
 
 
-def make_job(job_id: str, spec: JobSpec | None = None, submitted_at: str = WHEN) -> Job:
+def make_job(job_id: str, spec: JobSpec | None = None, submitted_at: str = WHEN, priority: Priority = "normal") -> Job:
     """A job that was submitted by somebody else."""
     spec = spec or SampleSpec(n=10, seed=7, part_size=4)
-    return Job(job_id=job_id, spec=spec, submitted_at=submitted_at, submitted_by="user@host", code_version="0.1.0")
+    return Job(
+        job_id=job_id,
+        spec=spec,
+        submitted_at=submitted_at,
+        submitted_by="user@host",
+        code_version="0.1.0",
+        priority=priority,
+    )
 
 
 def accept(store: Store, job: Job) -> Job:
