@@ -12,7 +12,7 @@ from producer.lookup import LATEST
 from vae_core.errors import BadCheckpoint, InvalidValue
 from vae_core.jobs.checks import shown
 from vae_core.jobs.ids import check_job_id, new_job_id, seed_for
-from vae_core.jobs.job import Job
+from vae_core.jobs.job import Job, Priority
 from vae_core.jobs.points import is_seed_point, parse_point
 from vae_core.jobs.sources import LOCAL, S3, Source, check_allowed, parse_source, split_glob
 from vae_core.jobs.spec import JobSpec
