@@ -63,6 +63,8 @@ def run_role(
 
     @signals.worker_ready.connect(weak=False)
     def start(**_: Any) -> None:
+        # At each lost connection Celery warns of what a later version will do; starting, it lets such warnings through.
+        warnings.filterwarnings("ignore", category=CPendingDeprecationWarning)
         for thread in threads:
             thread.start()
         log.info("ready, on %s", ", ".join(options["queues"]))
@@ -81,10 +83,8 @@ def run_role(
         if asked_to_stop > 1:
             os._exit(STOPPED_AT_ONCE)  # its children go with it
 
-    # Celery warns of running as root because of pickle, which no message here may use, and at each lost connection of
-    # what a later version will do with running tasks.
-    for category in (SecurityWarning, CPendingDeprecationWarning):
-        warnings.filterwarnings("ignore", category=category)
+    # Celery warns of running as root because of pickle, which no message here may use.
+    warnings.filterwarnings("ignore", category=SecurityWarning)
     worker = app.Worker(
         quiet=True,
         loglevel="INFO",
