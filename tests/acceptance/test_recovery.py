@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -83,6 +84,28 @@ def test_job_finishes_the_same_when_redis_is_emptied_in_the_middle(
     assert committed_parts(fleet, "hurt") < 30  # it was in the middle indeed
     fleet.vaejob("watch", "hurt")
     check_ended_like(undisturbed, fleet, "hurt")
+
+
+def test_job_ends_a_minute_late_at_most_when_redis_is_emptied_at_default_settings(
+    make_fleet: MakeFleet, redis_server: RedisServer
+) -> None:
+    fleet = make_fleet(VAEJOB_QUEUE="test-emptied-default", **redis_server.env)
+    for name in ("VAEJOB_LEASE_S", "VAEJOB_MARK_S", "VAEJOB_RECONCILE_S"):
+        del fleet.environment[name]
+    fleet.start_worker()
+    seconds = []
+    for job_id in ("warm", "undisturbed", "emptied"):
+        began = time.monotonic()
+        fleet.vaejob("sample", "--n", "1500", "--seed", "5", "--part-size", "25", "--job-id", job_id)
+        if job_id == "emptied":
+            wait_for_parts(fleet, job_id, 2)
+            with redis.Redis.from_url(redis_server.url) as client:
+                client.flushall()
+            assert 60 - committed_parts(fleet, job_id) >= 50
+        fleet.vaejob("watch", job_id)
+        seconds.append(time.monotonic() - began)
+    assert fleet.read("emptied", "manifest.jsonl") == fleet.read("undisturbed", "manifest.jsonl")
+    assert seconds[2] - seconds[1] < 60, seconds
 
 
 def test_job_finishes_the_same_when_all_workers_are_killed_and_one_comes_back(
