@@ -21,6 +21,7 @@ from vae_core.jobs.spec import MAX_PART_SIZE
 PREFIX = "VAEJOB_"
 SHIPPED_CHECKPOINT = Path(__file__).parent / "weights" / "cars-128.safetensors"
 _DEVICE = re.compile(r"auto|cpu|cuda(:[0-9]{1,3})?")
+MAX_BATCH_SIZE = 4096
 MAX_SOCKET_BYTES = 100  # a Unix socket's path holds 108 at most, with its end mark and redis-server's own suffix
 
 
@@ -63,7 +64,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         check_int(_name("max_input_pixels"), self.max_input_pixels, 1, 2**40)
         for field in ("lease_s", "mark_s", "reconcile_s", "batch_timeout_s"):
             check_float(_name(field), getattr(self, field), 0.1, 86_400)
-        for field, high in (("batch_size", 65_536), ("threads", 1024)):
+        for field, high in (("batch_size", MAX_BATCH_SIZE), ("threads", 1024)):
             if getattr(self, field) is not None:
                 check_int(_name(field), getattr(self, field), 1, high)
         for source in self.sources or ():

@@ -43,7 +43,7 @@ class Advancer:
 
         recount: take the settled parts from a listing of the bucket, not from what Redis remembers.
         may_fail: finish it as well once Redis counts more failed items than the spec allows.
-        Returns in how many seconds the first claim on a part of it lapses, if there is one and it is not renewed.
+        Returns in how many seconds the first lease on a part of it lapses, if there is one and it is not renewed.
         Raises QueueUnavailable, and the store's errors.
         """
         settled = None if recount else self._hints.committed(job.job_id)

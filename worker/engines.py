@@ -6,7 +6,7 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vae_core.errors import BadCheckpoint, DeviceFailed, ObjectMissing
+from vae_core.errors import BadCheckpoint, DeviceFailed, ObjectMissing, TransientError
 from vae_core.jobs.ids import new_token
 from vae_core.jobs.layout import checkpoint_key
 from vae_core.model.checkpoint import file_sha256
@@ -37,7 +37,10 @@ class Engines:
         """The engine with exactly these weights. Raises BadCheckpoint, DeviceFailed; the store's errors meanwhile."""
         if self._engine is None or self._engine.checkpoint_sha256 != sha256:
             self._engine = None  # its memory is free before the next one is loaded
-            self._engine = self._load(self._find(sha256))
+            engine = self._load(self._find(sha256))
+            if engine.checkpoint_sha256 != sha256:
+                raise TransientError("the checkpoint's file was replaced as it was loaded: the part is done again")
+            self._engine = engine
         return self._engine
 
     def halve_batches(self) -> None:

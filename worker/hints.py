@@ -15,9 +15,9 @@ from vae_core.jobs.channels import COMPLETE, HINT_EXPIRY_S, PARTS_ROLE, WORKER_E
 # Every script takes the time from the Redis server, so that clocks of different machines need not agree.
 _NOW = "local t = redis.call('TIME'); local now = t[1] * 1000 + math.floor(t[2] / 1000);"
 
-# KEYS: in-flight set. ARGV: window, mark in ms, longest that any mark may last in ms, expiry in s, then candidate parts
-# in the order to be sent. Returns how many are in flight besides, in how many ms the first of these claims lapses (-1:
-# there is none), then those newly marked.
+# KEYS: in-flight set. ARGV: window, mark in ms, longest that any mark may last in ms, expiry in s, what the leases of
+# the job's parts begin with, then candidate parts in the order to be sent. Returns how many are in flight
+# besides, in how many ms the first of them that is leased lapses (-1: there is none), then those newly marked.
 _CLAIM_MARKS = (
     _NOW
     + """
@@ -26,9 +26,16 @@ for _, part in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], now + ARGV[3], '+inf'
   redis.call('ZADD', KEYS[1], now + ARGV[3], part)
 end
 local before = redis.call('ZCARD', KEYS[1])
-local first = redis.call('ZRANGE', KEYS[1], 0, 0, 'WITHSCORES')
-local answer = {before, first[2] and math.ceil(first[2] - now) or -1}
-for i = 5, #ARGV do
+local claims = redis.call('ZRANGE', KEYS[1], 0, -1, 'WITHSCORES')
+local lapse = -1
+for i = 1, #claims, 2 do
+  if redis.call('EXISTS', ARGV[5] .. string.format('%05d', claims[i])) == 1 then
+    lapse = math.ceil(claims[i + 1] - now)
+    break
+  end
+end
+local answer = {before, lapse}
+for i = 6, #ARGV do
   if #answer - 2 >= tonumber(ARGV[1]) - before then break end
   if redis.call('ZADD', KEYS[1], 'NX', now + ARGV[2], ARGV[i]) == 1 then answer[#answer + 1] = ARGV[i] end
 end
@@ -70,10 +77,12 @@ if KEYS[2] then redis.call('ZREM', KEYS[2], ARGV[2]) end
 return 1
 """
 
-# KEYS: lease, in-flight set. ARGV: what the token begins with, part.
-_RELEASE_OF_OWNER = """
+# KEYS: lease, in-flight set, set of crashed attempts. ARGV: what the token begins with, part, whether it crashed (1 or
+# 0), expiry of that set in s.
+_RELEASE_OF_DEAD = """
 local holder = redis.call('GET', KEYS[1])
 if not holder or string.sub(holder, 1, #ARGV[1]) ~= ARGV[1] then return 0 end
+if ARGV[3] == '1' then redis.call('SADD', KEYS[3], holder); redis.call('EXPIRE', KEYS[3], ARGV[4]) end
 redis.call('DEL', KEYS[1])
 redis.call('ZREM', KEYS[2], ARGV[2])
 return 1
@@ -81,8 +90,8 @@ return 1
 
 
 class Claimed(NamedTuple):
-    """in_flight: parts of the job that were under way before. lapse_s: when the first of these claims lapses unless it
-    is renewed, in seconds from now. parts: those newly marked, to be sent."""
+    """in_flight: parts of the job that were under way before. lapse_s: when the first lease on one of them lapses, in
+    seconds from now, unless it is renewed. parts: those newly marked, to be sent."""
 
     in_flight: int
     lapse_s: float | None
@@ -109,7 +118,7 @@ class Hints:
         self._acquire = self._redis.register_script(_ACQUIRE)
         self._renew = self._redis.register_script(_RENEW)
         self._release = self._redis.register_script(_RELEASE)
-        self._release_of_owner = self._redis.register_script(_RELEASE_OF_OWNER)
+        self._release_of_dead = self._redis.register_script(_RELEASE_OF_DEAD)
 
     def ping(self) -> None:
         with _translated():
@@ -130,7 +139,9 @@ class Hints:
         is claimed here and never sent then comes up again soon. Marks that would last longer than `longest_s` from now
         are cut to that.
         """
-        arguments = [window, _ms(mark_s), _ms(longest_s), HINT_EXPIRY_S, *candidates]
+        leases = self.channels.lease(job_id, "")
+        limits = (window, _ms(mark_s), _ms(longest_s), HINT_EXPIRY_S)
+        arguments: list[str | int] = [*limits, leases, *candidates]
         with _translated():
             answer = self._claim_marks(keys=[self.channels.in_flight(job_id)], args=arguments)
         before, lapse_ms, *claimed = (int(number) for number in cast(list[str], answer))
@@ -170,9 +181,21 @@ class Hints:
         """Ends the claim if `token` still holds it."""
         self._leased(self._release, job_id, what, [token, _or_zero(part)], part)
 
-    def release_of_owner(self, job_id: str, what: str, owner: str, part: int) -> bool:
-        """Ends the claim on a part if its token begins with `owner`; whether it did."""
-        return self._leased(self._release_of_owner, job_id, what, [owner, part], part)
+    def release_of_dead(self, job_id: str, part: int, owner: str, *, crashed: bool) -> None:
+        """Ends the claim of a process that died, whose token begins with `owner`, if it still holds the part.
+
+        crashed: it ended by its own doing, which is remembered of the attempt.
+        """
+        named = self.channels
+        keys = [named.lease(job_id, f"{part:05d}"), named.in_flight(job_id), named.crashed(job_id)]
+        arguments: list[str | int] = [owner, part, int(crashed), HINT_EXPIRY_S]
+        with _translated():
+            self._release_of_dead(keys=keys, args=arguments)
+
+    def crashed(self, job_id: str) -> set[str]:
+        """Tokens of the attempts whose process is known to have ended by its own doing."""
+        with _translated():
+            return cast(set[str], self._redis.smembers(self.channels.crashed(job_id)))
 
     def is_leased(self, job_id: str, what: str) -> bool:
         with _translated():
@@ -245,7 +268,7 @@ class Hints:
     def forget(self, job_id: str) -> None:
         """Removes the hints of an ended job, but its leases, and the flag that parts still in flight look for."""
         named = self.channels
-        names = (named.in_flight, named.committed, named.progress, named.failed_items)
+        names = (named.in_flight, named.committed, named.progress, named.failed_items, named.crashed)
         with _translated():
             self._redis.delete(*(name(job_id) for name in names))
 

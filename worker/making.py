@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vae_core.documents import load_inputs, load_points
-from vae_core.errors import BadCheckpoint, InvalidValue
+from vae_core.errors import DeviceFailed, InvalidValue, PermanentError, SourceNotAllowed
 from vae_core.inputs import open_places
-from vae_core.jobs.job import Job, Plan
+from vae_core.jobs.job import Failure, Job, Plan
 from vae_core.jobs.spec import InterpolateSpec, ReconstructSpec, SampleSpec
 from vae_core.settings import Settings
 from vae_core.storage.base import Store
@@ -23,6 +23,14 @@ if TYPE_CHECKING:
     from vae_core.model.engine import Engine
 
 
+class Undoable(PermanentError):
+    """No machine can do the part: its job, plan or inputs are wrong. failure: what the part is given up with."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.message)
+        self.failure = failure
+
+
 class Maker:
     """Gives what a part is made with."""
 
@@ -33,14 +41,11 @@ class Maker:
         self._limits = Limits(settings.max_input_bytes, settings.max_input_pixels)
 
     def engine(self, plan: Plan) -> Engine:
-        """The plan's engine. Raises BadCheckpoint and DeviceFailed, which are this machine's: another may do better.
-
-        Raises the store's errors while the checkpoint is fetched.
-        """
+        """The plan's engine. Raises BadCheckpoint, the store's errors, and DeviceFailed where its device is gone."""
         try:
             return self._engines.get(plan.checkpoint_sha256)
         except InvalidValue as error:
-            raise BadCheckpoint(str(error)) from error
+            raise DeviceFailed(str(error)) from error
 
     def halve_batches(self) -> None:
         """For good, in this process. Raises DeviceFailed when they cannot be smaller."""
@@ -52,7 +57,13 @@ class Maker:
         return self._engines.halved_from
 
     def kind(self, job: Job, plan: Plan, part: int, engine: Engine) -> Kind:
-        """What makes the part's items. Raises InvalidValue or SourceNotAllowed for what is wrong on any machine."""
+        """What makes the part's items. Raises Undoable, and the store's errors."""
+        try:
+            return self._kind(job, plan, part, engine)
+        except (InvalidValue, SourceNotAllowed) as error:
+            raise Undoable(Failure(code=error.code, message=str(error))) from error
+
+    def _kind(self, job: Job, plan: Plan, part: int, engine: Engine) -> Kind:
         spec = job.spec
         match spec:
             case SampleSpec():

@@ -17,23 +17,24 @@ from vae_core.errors import (
     InvalidValue,
     LeaseLost,
     QueueUnavailable,
-    SourceNotAllowed,
     TransientError,
     VaejobError,
 )
 from vae_core.jobs.codec import to_json, to_pretty_json
 from vae_core.jobs.job import Failure, Job, Plan
 from vae_core.jobs.layout import JobKeys
+from vae_core.jobs.parts import part_range
 from vae_core.jobs.records import PartRecord
 from vae_core.settings import Settings
 from vae_core.storage.base import Store
 from worker.advancing import Advancer
-from worker.attempts import AttemptNote, AttemptNotes, Course, course_after
+from worker.attempt_notes import AttemptNote, AttemptNotes
+from worker.attempts import Course, course_after
 from worker.engines import Engines
 from worker.guard import CancelWatch, JobCancelled, PartGuard, WorkerStopping
 from worker.hints import Hints
 from worker.lease import Lease
-from worker.making import Maker
+from worker.making import Maker, Undoable
 from worker.runner import Assignment, Care, Machine, PartRunner
 from worker.sender import Sender
 from worker.watchdog import Watchdog
@@ -47,7 +48,6 @@ log = logging.getLogger(__name__)
 class Outcome(Enum):
     """What a message came to. LEFT: to whoever holds the lease, to the reconciler, or to whoever paused the job."""
 
-    COMMITTED = "done here; the job goes on"
     SETTLED_OR_BACK = "the job goes on"
     CANCELLED = "the job is to be ended"
     LEFT = "nothing more is to be done here"
@@ -67,7 +67,8 @@ class _Claim(NamedTuple):
 class PartHandler:
     """Handles one message at a time, on one device.
 
-    owner: what the tokens of this process's leases begin with, so that its parent knows them should it die.
+    owner: what the tokens of this process's leases begin with, so that its parent knows them should it die. on_commit:
+    called whenever a part was done here.
     """
 
     def __init__(
@@ -80,23 +81,25 @@ class PartHandler:
         is_stopping: Callable[[], bool],
         *,
         owner: str = "",
+        on_commit: Callable[[], None] = lambda: None,
     ) -> None:
         self._settings = settings
         self._store = store
         self._hints = hints
         self._is_stopping = is_stopping
         self._owner = owner
+        self._on_commit = on_commit
         self._maker = Maker(settings, store, engines)
         self._advancer = Advancer(store, hints, sender, settings)
-        self._notes = AttemptNotes(store, f"{socket.gethostname()}:{os.getpid()}")
+        self._notes = AttemptNotes(store, hints, f"{socket.gethostname()}:{os.getpid()}")
         executor = ThreadPoolExecutor(settings.io_threads, thread_name_prefix="io")
         self._runner = PartRunner(store, executor)
 
-    def handle(self, job_id: str, part: int) -> bool:
+    def handle(self, job_id: str, part: int) -> None:
         """Does the part unless it is committed, cancelled, paused or leased by another; then sends what the job needs.
 
-        Returns whether it was done here. Raises TransientError when Redis or the store is away, or when the device does
-        not work (DeviceFailed): the part is then sent again by the reconciler.
+        Raises TransientError when Redis or the store is away, or when the device does not work (DeviceFailed): the part
+        is then sent again by the reconciler.
         """
         # Should this worker die before it has the lease, the part comes up again as soon as if it had had it.
         self._hints.set_mark(job_id, part, self._settings.lease_s)
@@ -108,7 +111,7 @@ class PartHandler:
             raise
         if open_job is None:
             self._drop_mark(job_id, part)
-            return False
+            return
         job, plan = open_job
         with Watchdog(f"job {job_id} part {part}", self._settings.batch_timeout_s) as watchdog:
             outcome = self._claim_and_do(job, plan, part, watchdog)
@@ -117,7 +120,6 @@ class PartHandler:
             self._advancer.send_finish(job)
         elif outcome is not Outcome.LEFT:
             self._advancer.advance(job, plan)
-        return outcome is Outcome.COMMITTED
 
     def _open_job(self, job_id: str, part: int) -> tuple[Job, Plan] | None:
         """The part's job and plan, or None for a job that has ended."""
@@ -141,7 +143,8 @@ class PartHandler:
                 return Outcome.CANCELLED
             if self._store.stat(keys.paused) is not None:
                 return Outcome.LEFT
-            course = course_after(self._notes.of_part(job.job_id, part), self._settings.max_attempts)
+            attempts = self._notes.of_part(job.job_id, part)
+            course = course_after(attempts, part_range(plan, part)[0], self._settings.max_attempts)
             if course.given_up is not None:
                 self._give_up(job.job_id, part, course.given_up)
                 return Outcome.SETTLED_OR_BACK
@@ -150,18 +153,14 @@ class PartHandler:
     def _attempt(self, claim: _Claim) -> Outcome:
         """One attempt, noted in the bucket while it lasts: a note that stays is of an attempt that died."""
         job_id, part, course = claim.job.job_id, claim.part, claim.course
-        if course.one_by_one:
-            log.warning(
-                "job %s part %d did not come back from %d attempts: its items are done one by one",
-                job_id,
-                part,
-                course.number - 1,
-            )
+        if course.alone_from is not None:
+            what = "job %s part %d did not come back from %d attempts: its items are worked on alone from %d on"
+            log.warning(what, job_id, part, course.number - 1, course.alone_from)
         try:
             self._maker.engine(claim.plan)  # before the note: a process that dies as it loads says nothing of the part
         except BadCheckpoint as error:
             log.error("job %s part %d: %s", job_id, part, error)
-            self._notes.begin(job_id, part, claim.lease.token, course).write(failure=_failure(error))
+            self._notes.begin(job_id, part, claim.lease.token, course).fail(_failure(error), outside=True)
             return Outcome.LEFT
         claim.watchdog.beat()
         note = self._notes.begin(job_id, part, claim.lease.token, course)
@@ -171,8 +170,9 @@ class PartHandler:
             self._notes.remove(note)  # an error that passes is no death
             raise
         except Exception as error:  # a fault of the code or of this machine: it counts, and another attempt follows
-            log.error("job %s part %d failed: %s", job_id, part, error, exc_info=not isinstance(error, VaejobError))
-            note.write(failure=_failure(error))
+            foreseen = isinstance(error, VaejobError)
+            log.error("job %s part %d failed: %s", job_id, part, error, exc_info=not foreseen)
+            note.fail(_failure(error), outside=foreseen)
             return Outcome.LEFT
         self._notes.remove(note)
         return outcome
@@ -191,15 +191,16 @@ class PartHandler:
         except LeaseLost as error:
             log.warning("job %s part %d is another worker's by now: %s", job_id, part, error)
             return Outcome.LEFT
-        except (InvalidValue, SourceNotAllowed) as error:  # the spec, the plan or the inputs are wrong everywhere
-            self._give_up(job_id, part, Failure(code=error.code, message=str(error)))
+        except Undoable as error:
+            self._give_up(job_id, part, error.failure)
             return Outcome.SETTLED_OR_BACK
         key = JobKeys(job_id).part(part)
         first = self._store.create(key, to_json(record), content_type="application/json")
         what = f"{len(record.items)} done, {len(record.errors)} errors" if first else "was committed by another already"
         log.info("job %s part %d: %s", job_id, part, what)
+        self._on_commit()
         self._note_settled(job_id, part, len(record.errors) if first else None)
-        return Outcome.COMMITTED
+        return Outcome.SETTLED_OR_BACK
 
     def _run(self, claim: _Claim, note: AttemptNote) -> PartRecord:
         """The part's record. A device that has no room for a batch is given smaller ones, and the part begins anew."""
@@ -213,18 +214,17 @@ class PartHandler:
     def _run_on(self, engine: Engine, claim: _Claim, note: AttemptNote) -> PartRecord:
         job, plan, part, lease, course, watchdog = claim
 
-        def on_progress(done: int) -> None:
-            watchdog.beat()
-            self._note_progress(job.job_id, part, done)
-
-        care = Care(lambda item: note.write(item=item), note.write, course.killers) if course.one_by_one else None
+        care = None
+        if course.alone_from is not None:
+            care = Care(course.alone_from, course.killers, note.take, note.items_over)
         return self._runner.run(
             Assignment(job, plan, part, lease.token),
             self._maker.kind(job, plan, part, engine),
             batch_size=engine.batch_size,
             machine=Machine(str(engine.kind), engine.kind.device, engine.device_type, self._maker.halved_from),
             guard=PartGuard(lease.check, self._is_stopping, CancelWatch(self._store, self._hints, job.job_id)),
-            on_progress=on_progress,
+            on_progress=lambda done: self._note_progress(job.job_id, part, done),
+            beat=watchdog.beat,
             care=care,
         )
 

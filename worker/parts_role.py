@@ -21,7 +21,7 @@ from worker.connections import Connections
 from worker.engines import Engines
 from worker.hints import Hints
 from worker.idleness import IdleWatch
-from worker.lifecycle import DeviceFailures, StopFlag, die_with_parent
+from worker.lifecycle import DEVICE_FAILED, Health, StopFlag, die_with_parent
 from worker.parts import PartHandler
 from worker.presence import Presence
 from worker.probe import probe
@@ -31,27 +31,33 @@ from worker.tasks import add_part_task
 
 log = logging.getLogger(__name__)
 
-MOST_DEVICE_FAILURES = 3
-DEVICE_FAILED = 71  # exit status of a child: EX_OSERR of sysexits.h
-
 
 class _ChildHandler:
     """The part handler of one child process, made on its first part: only then are torch and the model loaded."""
 
     def __init__(
-        self, connections: Connections, devices: list[str], stop: StopFlag, failures: DeviceFailures, owner: str
+        self, connections: Connections, devices: list[str], stop: StopFlag, health: Health, owner: str
     ) -> None:
         self._connections = connections
         self._devices = devices
         self._stop = stop
-        self._failures = failures
+        self._health = health
         self._owner = owner
 
     @cached_property
     def _handler(self) -> PartHandler:
         at = self._connections
         engines = Engines(at.settings, at.store, self._devices[self._number])
-        return PartHandler(at.settings, at.store, at.hints, at.sender, engines, self._stop.is_set, owner=self._owner)
+        return PartHandler(
+            at.settings,
+            at.store,
+            at.hints,
+            at.sender,
+            engines,
+            self._stop.is_set,
+            owner=self._owner,
+            on_commit=lambda: self._health.committed(self._number),
+        )
 
     @property
     def _number(self) -> int:
@@ -59,10 +65,9 @@ class _ChildHandler:
 
     def handle(self, job_id: str, part: int) -> None:
         try:
-            if self._handler.handle(job_id, part):
-                self._failures.note(self._number, failed=False)
+            self._handler.handle(job_id, part)
         except DeviceFailed as error:
-            count = self._failures.note(self._number, failed=True)
+            count = self._health.device_failed(self._number)
             log.error("job %s part %d goes back, device failure %d in a row: %s", job_id, part, count, error)
             os._exit(DEVICE_FAILED)  # after some errors a process cannot use its device any more; the next one may
 
@@ -78,19 +83,20 @@ def run_parts(settings: Settings) -> int:
     set_start_method("fork", force=True)
     app = make_app(settings)
     connections = Connections(settings, app)
-    stop, failures = StopFlag(), DeviceFailures(len(findings.devices))
+    stop, health = StopFlag(), Health(len(findings.devices))
     owner = f"{new_token()[:8]}-"
-    add_part_task(app, _ChildHandler(connections, findings.devices, stop, failures, owner).handle)
+    add_part_task(app, _ChildHandler(connections, findings.devices, stop, health, owner).handle)
     parent = os.getpid()
     hints = Hints(settings.broker_url, connections.channels)  # the parent's own; a child makes its own
 
-    def end_if_the_device_is_broken() -> None:
-        if failures.most() >= MOST_DEVICE_FAILURES:
-            log.error("a device failed %d times in a row: this worker ends", failures.most())
+    def end_if_ill() -> None:
+        reason = health.child_died()
+        if reason is not None:
+            log.error("%s: this worker ends", reason)
             stop.set()
             state.should_stop = 1  # type: ignore[assignment]  # what Celery's own signal handlers set: the exit status
 
-    deaths = ChildDeaths(hints, CelerySender(app, connections.channels), owner, end_if_the_device_is_broken)
+    deaths = ChildDeaths(hints, CelerySender(app, connections.channels), owner, end_if_ill)
     presence = Presence(
         hints,
         settings,

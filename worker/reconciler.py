@@ -58,6 +58,7 @@ class Reconciler:
         pause_s = self._settings.reconcile_s
         with Lease(self._hints, FLEET, "reconciler", self._settings.reconcile_s) as lease:
             if not lease.acquire():
+                self._orphans = {}  # what becomes of them in this pass is not seen here
                 return pause_s
             seen_before, self._orphans = self._orphans, {}
             for found in self._store.list(OPEN):
@@ -69,8 +70,14 @@ class Reconciler:
                     lapse_s = self._heal_or_say(job_id, seen_before)
                     if lapse_s is not None:  # the worker that held it is dead then, or it would have renewed it
                         pause_s = min(pause_s, lapse_s + _SOONEST_S)
-            self._store.tidy()
+            self._tidy()
         return pause_s
+
+    def _tidy(self) -> None:
+        try:
+            self._store.tidy()
+        except VaejobError as error:  # what is left lying harms nobody
+            log.warning("what killed processes left stays for now: %s", error)
 
     def _run(self) -> None:
         while not self._stopped.is_set():

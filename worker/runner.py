@@ -2,30 +2,21 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from vae_core.errors import VaejobError
 from vae_core.imaging.encoding import encoder_name
 from vae_core.jobs.job import Failure, Job, Plan
 from vae_core.jobs.parts import part_range
 from vae_core.jobs.records import ItemDone, ItemError, PartRecord
 from vae_core.storage.base import Store
 from worker.guard import Guard
-from worker.kinds import Kind
+from worker.kinds import Kind, Picture
 from worker.part_writer import PartWriter
 from worker.pipeline import run_batches
-
-log = logging.getLogger(__name__)
-
-_KILLER = Failure(
-    code="worker_died",
-    message="each process that worked on it alone died: see the worker's log, and leave it out or mend it",
-)
 
 
 class Assignment(NamedTuple):
@@ -47,15 +38,17 @@ class Machine(NamedTuple):
 
 
 class Care(NamedTuple):
-    """How a part is done that has killed its processes: one item at a time.
+    """How a part is done that has killed its processes: from some position on, each item is worked on alone.
 
-    before_item: told the position of each item before it is touched. after_items: called once all are written.
-    killers: positions that are not touched, but listed.
+    alone_from: that position; the items before it are done in batches. killers: what is listed of positions that are
+    not touched. take: told the position of each item that is worked on alone, before it is touched. items_over: called
+    once all items are written.
     """
 
-    before_item: Callable[[int], None]
-    after_items: Callable[[], None]
-    killers: frozenset[int]
+    alone_from: int
+    killers: Mapping[int, Failure]
+    take: Callable[[int], None]
+    items_over: Callable[[], None]
 
 
 class PartRunner:
@@ -74,28 +67,32 @@ class PartRunner:
         machine: Machine,
         guard: Guard,
         on_progress: Callable[[int], None],
+        beat: Callable[[], None] = lambda: None,
         care: Care | None = None,
     ) -> PartRecord:
         """Writes the part's outputs and returns its record, which the caller commits.
 
-        on_progress: told the number of finished items after each batch. care: None for a part that is as any other.
-        Raises what the guard, the engine and the store raise.
+        on_progress: told the number of finished items after each batch. beat: called whenever an item was read or
+        written, from many threads. care: None for a part that is as any other. Raises what the guard, the engine and
+        the store raise, and whatever else an item makes its code raise.
         """
         work = PartWriter(self._store, assignment.job, assignment.plan, assignment.part, guard)
+        stages = _Stages(kind, work, guard, beat)
+        positions = part_range(assignment.plan, assignment.part)
         done: list[ItemDone] = []
         errors: list[ItemError] = []
         with work.seconds.measured("total"):
             batches = (
-                self._batches(assignment, kind, work, guard, batch_size)
+                self._batches(positions, stages, batch_size)
                 if care is None
-                else _one_by_one(assignment, kind, work, guard, care)
+                else self._carefully(positions, stages, batch_size, care)
             )
             for batch in batches:
                 errors.extend(item for item in batch if isinstance(item, ItemError))
                 done.extend(item for item in batch if isinstance(item, ItemDone))
                 on_progress(len(done) + len(errors))
             if care is not None:
-                care.after_items()
+                care.items_over()
             items = work.write_shard(done) if assignment.job.spec.shards else done
             work.write_sheet()
             work.write_extremes()
@@ -115,42 +112,55 @@ class PartRunner:
             worker=f"{socket.gethostname()}:{os.getpid()}",
         )
 
-    def _batches(
-        self, assignment: Assignment, kind: Kind, work: PartWriter, guard: Guard, batch_size: int
-    ) -> Iterator[list[ItemDone | ItemError]]:
+    def _batches(self, positions: Sequence[int], stages: _Stages, batch_size: int) -> Iterator[_Batch]:
         return run_batches(
-            part_range(assignment.plan, assignment.part),
+            positions,
             batch_size=batch_size,
             executor=self._executor,
-            fetch=lambda position: work.seconds.timed("fetch", lambda: kind.fetch(position)),
-            model=lambda fetched: work.seconds.timed("model", lambda: kind.model(fetched)),
-            write=work.write,
-            between_batches=guard.between_batches,
+            fetch=stages.fetch,
+            model=stages.model,
+            write=stages.write,
+            between_batches=stages.guard.between_batches,
         )
 
-
-def _one_by_one(
-    assignment: Assignment, kind: Kind, work: PartWriter, guard: Guard, care: Care
-) -> Iterator[list[ItemDone | ItemError]]:
-    """What becomes of each item alone. An item that raises what nobody foresaw is listed, as a killer is."""
-    for position in part_range(assignment.plan, assignment.part):
-        guard.between_batches()
-        if position in care.killers:
-            yield [kind.error(position, _KILLER)]
-            continue
-        care.before_item(position)
-        try:
-            yield _alone(position, kind, work)
-        except VaejobError:  # the store, the lease, the device, or the job: not this item
-            raise
-        except Exception as error:  # the item is listed, and the others go on
-            log.exception("item %d of job %s failed", position, assignment.job.job_id)
-            message = f"the worker failed on it, alone: {type(error).__name__}: {error}"
-            yield [kind.error(position, Failure(code="item_failed", message=" ".join(message.split())[:500]))]
+    def _carefully(self, positions: Sequence[int], stages: _Stages, batch_size: int, care: Care) -> Iterator[_Batch]:
+        yield [stages.kind.error(position, failure) for position, failure in care.killers.items()]
+        left = [position for position in positions if position not in care.killers]
+        yield from self._batches([position for position in left if position < care.alone_from], stages, batch_size)
+        for position in left:
+            if position >= care.alone_from:
+                stages.guard.between_batches()
+                care.take(position)
+                yield stages.alone(position)
 
 
-def _alone(position: int, kind: Kind, work: PartWriter) -> list[ItemDone | ItemError]:
-    fetched = work.seconds.timed("fetch", lambda: kind.fetch(position))
-    if isinstance(fetched, ItemError):
-        return [fetched]
-    return [work.write(picture) for picture in work.seconds.timed("model", lambda: kind.model([fetched]))]
+_Batch = list[ItemDone | ItemError]
+
+
+class _Stages(NamedTuple):
+    """The stages that an item goes through, each measured."""
+
+    kind: Kind
+    work: PartWriter
+    guard: Guard
+    beat: Callable[[], None]
+
+    def fetch(self, position: int) -> Any:
+        fetched = self.work.seconds.timed("fetch", lambda: self.kind.fetch(position))
+        self.beat()
+        return fetched
+
+    def model(self, fetched: Sequence[Any]) -> list[Picture]:
+        return self.work.seconds.timed("model", lambda: self.kind.model(fetched))
+
+    def write(self, picture: Picture) -> ItemDone:
+        written = self.work.write(picture)
+        self.beat()
+        return written
+
+    def alone(self, position: int) -> _Batch:
+        """All of them for one item, in this thread: whatever happens, happens to it."""
+        fetched = self.fetch(position)
+        if isinstance(fetched, ItemError):
+            return [fetched]
+        return [self.write(picture) for picture in self.model([fetched])]

@@ -52,6 +52,6 @@ class Watchdog:
             self._waited_s += min(now - looked_at, 2 * tick_s)
             looked_at = now
             if self._waited_s >= self._timeout_s:
-                log.error("%s: no batch was finished in %g s: this process ends", self._what, self._timeout_s)
+                log.error("%s: no item was read or written in %g s: this process ends", self._what, self._timeout_s)
                 self._end(HUNG)
                 return

@@ -51,7 +51,7 @@ def test_jobs_are_done_when_the_device_fails_now_and_then_and_a_batch_hangs(flee
     assert "this worker ends" not in worker.log
     fault.write_text("hang")
     fleet.vaejob("sample", "--n", "5", "--job-id", "hung")
-    wait_for("the watchdog", lambda: "no batch was finished in 15 s: this process ends" in worker.log)
+    wait_for("the watchdog", lambda: "no item was read or written in 15 s: this process ends" in worker.log)
     fault.unlink()
     fleet.vaejob("watch", "hung")
     assert [len(fleet.manifest(job)) for job in ("failed-0", "failed-1", "hung")] == [5, 5, 5]

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 
 from tests.integration.conftest import Bench
 from tests.integration.test_job_life import outputs
@@ -16,6 +17,8 @@ from vae_core.jobs.layout import JobKeys
 from vae_core.jobs.spec import ReconstructSpec, SampleSpec
 from vae_core.model.engine import Engine
 from worker.attempts import Attempt
+from worker.engines import Engines
+from worker.parts import PartHandler
 from worker.reconstructing import Reconstructing
 
 SAMPLE = SampleSpec(n=50, seed=7, part_size=8)
@@ -43,7 +46,7 @@ def test_item_is_listed_and_the_others_are_done_when_it_kills_its_process(bench:
     bench.submit("j", SAMPLE)
     bench.planner.plan("j")
     died(bench, 2, 3)
-    died(bench, 2, 2, item=19)
+    died(bench, 2, 6, item=19)
     bench.run_until_quiet()
     end = bench.end("j")
     assert (end.state, end.done, end.errors) == ("succeeded", 49, 1)
@@ -51,17 +54,26 @@ def test_item_is_listed_and_the_others_are_done_when_it_kills_its_process(bench:
     assert (json.loads(line)["index"], json.loads(line)["code"]) == (19, "worker_died")
 
 
+def test_bytes_are_the_same_when_some_items_got_through_alone_before(bench: Bench) -> None:
+    for job_id in ("i", "j"):
+        bench.submit(job_id, SAMPLE)
+        bench.planner.plan(job_id)
+    died(bench, 2, 3)
+    died(bench, 2, 1, item=20)
+    bench.run_until_quiet()
+    assert outputs(bench, "j") == outputs(bench, "i")
+
+
 def test_part_is_given_up_and_the_job_fails_when_attempts_die_outside_of_items(bench: Bench) -> None:
     bench.submit("j", SAMPLE)
     bench.planner.plan("j")
     died(bench, 2, 3)
-    died(bench, 2, 3, item=None)
+    died(bench, 2, 3, item=None, outside=True)
     bench.run_until_quiet()
     end = bench.end("j")
     assert (end.state, end.done, end.errors) == ("failed", 42, 8)
     assert end.failure is not None
     assert end.failure.code == "worker_died"
-    assert "6 attempts" in end.failure.message
     errors = bench.store.read(JobKeys("j").errors).data.splitlines()
     assert [json.loads(line)["index"] for line in errors] == list(range(16, 24))
 
@@ -104,7 +116,7 @@ def test_item_is_listed_when_it_raises_what_nobody_foresaw(
     end = bench.end("j")
     assert (end.state, end.done, end.errors) == ("succeeded", 4, 1)
     [line] = bench.store.read(JobKeys("j").errors).data.splitlines()
-    assert json.loads(line)["code"] == "item_failed"
+    assert json.loads(line)["code"] == "failed"
     assert json.loads(line)["source"] == "car-003.png"
     assert "ZeroDivisionError: of this image" in json.loads(line)["message"]
 
@@ -118,6 +130,30 @@ def test_batches_are_halved_for_good_when_the_device_has_no_room(bench: Bench, m
     records = [json.loads(bench.store.read(f"jobs/j/parts/{key}").data) for key in bench.keys("jobs/j/parts/")]
     assert {record["halved_from"] for record in records} == {32}
     assert all("8x32x32" in record["kind"] for record in records)
+
+
+def test_part_goes_back_uncounted_when_the_device_is_gone(bench: Bench) -> None:
+    bench.submit("j", SAMPLE)
+    bench.planner.plan("j")
+    bench.sent()
+    engines = Engines(bench.settings, bench.store, "cuda:7")
+    parts = PartHandler(bench.settings, bench.store, bench.hints, bench.sender, engines, lambda: False)
+    with pytest.raises(DeviceFailed, match="cuda:7 is not on this machine"):
+        parts.handle("j", 0)
+    assert bench.keys("jobs/j/attempts/") == []
+
+
+def test_part_goes_back_uncounted_when_the_device_gives_no_numbers(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_cars(tmp_path / "cars", 3)
+    bench.submit("j", ReconstructSpec(source=f"file://{tmp_path}/cars"))
+    bench.planner.plan("j")
+    bench.sent()
+    monkeypatch.setattr(Engine, "_encode", lambda self, images: torch.full((32, self.latent_dim), torch.nan))
+    with pytest.raises(DeviceFailed, match="not finite"):
+        bench.parts.handle("j", 0)
+    assert bench.keys("jobs/j/attempts/") == []
 
 
 def test_part_goes_back_uncounted_when_the_device_fails(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -47,7 +47,8 @@ def test_each_part_is_given_out_once_when_many_claim_at_once(bench: Bench) -> No
 def test_claims_under_way_are_told_when_more_are_made(bench: Bench) -> None:
     first = bench.hints.claim_marks("j", [0, 1], window=2, mark_s=30, longest_s=60)
     assert (first.in_flight, first.lapse_s) == (0, None)
-    bench.hints.set_mark("j", 1, 10)
+    assert bench.hints.acquire("j", "00001", "token", 10, 1)
+    bench.hints.set_mark("j", 0, 8)  # only waits on the queue: nobody is dead if it lapses
     second = bench.hints.claim_marks("j", [2], window=3, mark_s=5, longest_s=60)
     assert (second.in_flight, second.parts) == (2, [2])
     assert second.lapse_s is not None

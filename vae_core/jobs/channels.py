@@ -89,6 +89,10 @@ class Channels:
         """Hash from part number to its listed errors, for the failure rate."""
         return f"{self.prefix}:failed:{job_id}"
 
+    def crashed(self, job_id: str) -> str:
+        """Set of the tokens of attempts whose process ended by its own doing, as far as its parent could tell."""
+        return f"{self.prefix}:crashed:{job_id}"
+
     def cancelled(self, job_id: str) -> str:
         """Flag: the job's cancellation was asked for."""
         return f"{self.prefix}:cancelled:{job_id}"

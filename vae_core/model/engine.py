@@ -17,11 +17,19 @@ from vae_core.model.network import Network
 from vae_core.model.outliers import OutlierScale
 from vae_core.model.prior import Prior
 from vae_core.model.weights import load_checkpoint
+from vae_core.settings import MAX_BATCH_SIZE
 
-MAX_BATCH_SIZE = 4096
 # torch tells these apart from faults of the program by their text alone.
 _NO_HOST_MEMORY = "can't allocate memory"
-_DEVICE_WORDS = ("CUDA error", "CUDA driver error", "cuDNN error", "CUBLAS_STATUS", "CUDNN_STATUS")
+_DEVICE_WORDS = (
+    "CUDA error",
+    "CUDA driver error",
+    "cuDNN error",
+    "CUBLAS_STATUS",
+    "CUDNN_STATUS",
+    "unable to find an engine",
+    "Unable to find a valid cuDNN algorithm",
+)
 
 
 class Engine:
@@ -116,7 +124,10 @@ class Engine:
         """The posterior mean of each image: uint8 (B, H, W, 3) -> float32 (B, Z). Raises as `decode`."""
         self._check_images(images)
         with self._running():
-            return self._encode(images)[: len(images)].cpu().numpy()
+            means = self._encode(images)[: len(images)].cpu().numpy()
+        if not np.isfinite(means).all():
+            raise DeviceFailed("the device gave values that are not finite for images that are")
+        return means
 
     def reconstruct(self, images: np.ndarray) -> np.ndarray:
         """Each image encoded and decoded from its posterior mean: uint8 (B, H, W, 3) both ways. Raises as `decode`."""

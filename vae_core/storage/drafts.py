@@ -102,8 +102,8 @@ def _place_locked(ready: Draft, name: bytes, parent: int) -> bool:
 def sweep(folder: int) -> None:
     """Remove drafts that killed processes left: those that nobody has locked, and that are no longer being made.
 
-    Where locks are not known, a draft is taken to be left once it is a day old. Best effort: nothing depends on it, and
-    a process that finds its draft gone writes it once more.
+    Where locks are not known, a draft is taken to be left once it is a day old. Best effort: nothing depends on it. A
+    process that finds its draft gone after all fails as it does when the store is away.
     """
     now_s = time.time()
     with os.scandir(folder) as entries:
