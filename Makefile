@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo worker test lint fmt clean
+.PHONY: help setup demo worker test chaos recovery soak crowd lint fmt clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,6 +26,27 @@ worker: $(READY) ## work on the queue until Ctrl-C; settings are VAEJOB_* variab
 
 test: $(READY) ## all tests, on real Redis and S3 servers
 	$(BIN)/pytest --numprocesses 2 --dist loadfile
+
+FAULTS ?= 200
+SEED ?= 1
+STORE ?= file
+
+chaos: $(READY) ## kill and cut everything, FAULTS=200 times from SEED=1, on STORE=file|moto|rclone|plain|all
+	$(BIN)/python -m tests.chaos --faults $(FAULTS) --seed $(SEED) --store $(STORE)
+
+KILLS ?= 10
+
+recovery: $(READY) ## time until a killed worker's part is taken again, KILLS=10, beside stock Celery
+	$(BIN)/python -m tests.chaos.recovery --kills $(KILLS)
+
+MINUTES ?= 30
+
+soak: $(READY) ## small jobs for MINUTES=30: memory, files and threads of each process have to stay flat
+	$(BIN)/python -m tests.load.soak --minutes $(MINUTES)
+
+crowd: MINUTES = 5
+crowd: $(READY) ## eight submitters and two workers at once for MINUTES=5
+	$(BIN)/python -m tests.load.crowd --minutes $(MINUTES)
 
 lint: $(READY) ## ruff and mypy
 	$(BIN)/ruff check .
