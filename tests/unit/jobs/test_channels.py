@@ -52,11 +52,13 @@ def _wait(server: subprocess.Popen[bytes], socket: Path, log: Path) -> None:
 
 
 def _names(of: Channels) -> list[str]:
-    """Every name, attribute or method, with stand-ins for arguments."""
+    """Every name, attribute or method, with stand-ins for arguments; those made of others apart."""
     values = {"job_id": "job", "what": "00012", "role": "parts", "host": "h", "pid": 1}
-    methods = [method for name, method in inspect.getmembers(of, inspect.ismethod) if not name.startswith("_")]
+    methods = [
+        method for name, method in inspect.getmembers(of, inspect.ismethod) if name[0] != "_" and name != "lists"
+    ]
     made = [method(*(values[name] for name in inspect.signature(method).parameters)) for method in methods]
-    return [*(value for name, value in vars(of).items() if name != "prefix"), *made]
+    return [*(value for name, value in vars(of).items() if name not in {"prefix", "parts_queues"}), *made]
 
 
 def test_names_carry_queue_and_protocol_when_made() -> None:
@@ -73,6 +75,12 @@ def test_names_are_others_when_queue_or_protocol_differs(monkeypatch: pytest.Mon
     old = set(_names(Channels("fleet-a")))
     assert not mine & theirs
     assert not mine & old
+
+
+def test_lists_are_those_of_kombu_the_most_urgent_first_when_queues_have_priorities() -> None:
+    first, more = Channels("q").parts_queues
+    steps = ("", "\x06\x163", "\x06\x166")
+    assert Channels("q").lists(first, more) == tuple(queue + step for step in steps for queue in (first, more))
 
 
 def test_names_differ_when_jobs_or_parts_do() -> None:

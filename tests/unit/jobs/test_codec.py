@@ -75,7 +75,7 @@ def test_bytes_are_these_when_written() -> None:
         b'"save_latents":false,"shards":false,"part_size":null,"n":5,"indices":null,"seed":7,"temperature":1.0,'
         b'"prior":"mixture"},'
         b'"submitted_at":"2026-11-23T13:29:00+00:00","submitted_by":"me@here",'
-        b'"code_version":"0.1.0","version":1}'
+        b'"code_version":"0.1.0","priority":"normal","version":1}'
     )
     assert to_pretty_json(Failure(code="x", message="é\n")) == (b'{\n  "code": "x",\n  "message": "\xc3\xa9\\n"\n}\n')
     assert to_lines([{"b": 1, "a": 0.1}, {}]) == b'{"b":1,"a":0.1}\n{}\n'
