@@ -6,6 +6,7 @@ from celery import Celery
 
 from vae_core.jobs.channels import Channels, celery_options
 from vae_core.settings import Settings
+from worker.acknowledging import forgive_failed_acknowledgements
 
 
 def make_app(settings: Settings) -> Celery:
@@ -14,6 +15,7 @@ def make_app(settings: Settings) -> Celery:
     A message is acknowledged when its task is over, also when the task failed or its process died: what is to be done
     again, the reconciler finds in the bucket, and a part that kills its worker is not delivered without end.
     """
+    forgive_failed_acknowledgements()
     app = Celery("vaejob")
     app.conf.update(
         celery_options(settings.broker_url),

@@ -142,6 +142,29 @@ def process_of(worker: Worker, which: str) -> psutil.Process:
     return roles["parts"].children()[0] if which == "child" else roles[which]
 
 
+def test_worker_goes_on_without_a_restart_when_a_part_ends_while_redis_is_away(
+    make_fleet: MakeFleet, tmp_path: Path
+) -> None:
+    server = RedisServer(tmp_path)
+    server.start()
+    try:
+        fleet = make_fleet(VAEJOB_LEASE_S="20", **server.env)
+        worker = fleet.start_worker()
+        fleet.vaejob("sample", "--n", "10", "--job-id", "warm", "--watch")
+        fleet.vaejob("sample", "--n", "500", "--part-size", "500", "--job-id", "cut")
+        wait_for("an attempt", lambda: list(fleet.store.list("jobs/cut/attempts/")))
+        server.kill()
+        assert committed_parts(fleet, "cut") == 0
+        wait_for_parts(fleet, "cut", 1)
+        server.start()
+        fleet.vaejob("watch", "cut")
+        fleet.vaejob("sample", "--n", "10", "--job-id", "next", "--watch")
+        assert "this worker ends" not in worker.log
+        assert worker.log.count("worker.roles: ready") == 2
+    finally:
+        server.kill()
+
+
 def test_part_goes_back_uncounted_when_the_worker_is_told_to_stop(fleet: Fleet, undisturbed: Undisturbed) -> None:
     worker = fleet.start_worker()
     fleet.vaejob("sample", "--n", "1500", "--seed", "5", "--part-size", "1500", "--job-id", "hurt")
