@@ -9,10 +9,10 @@ import msgspec
 
 from producer.fleet import HOW_TO_START, HOW_TO_START_HERE, ROLES, serves
 from producer.hints import START_REDIS, Hints
-from producer.redis_faults import QueueRefuses
 from vae_core.errors import (
     BadCheckpoint,
     ObjectMissing,
+    QueueRefused,
     QueueUnavailable,
     StoreError,
     StoreUnavailable,
@@ -66,7 +66,7 @@ def _variables(unknown: list[str]) -> Check:
 def _redis(settings: Settings, hints: Hints) -> Check:
     try:
         server = hints.server()
-    except QueueRefuses as refusal:
+    except QueueRefused as refusal:
         return Check(name="redis", ok=False, found=refusal.what, remedy=refusal.remedy)
     except QueueUnavailable as away:
         remedy = START_REDIS if settings.embedded else "start it, or correct VAEJOB_REDIS_URL"

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from producer.hints import Hints
-from producer.redis_faults import QueueRefuses
-from vae_core.errors import QueueUnavailable
+from vae_core.errors import QueueRefused, QueueUnavailable
 from vae_core.jobs.channels import CONTROL_ROLE, PARTS_ROLE, WorkerInfo
 from vae_core.settings import Settings
 
@@ -28,7 +27,7 @@ def serves(worker: WorkerInfo, stores: Collection[str]) -> bool:
 
 def waiting_line(away: QueueUnavailable, settings: Settings) -> str:
     """One line for a Redis that cannot be used: where it does not answer, nobody can be there to do the work."""
-    if isinstance(away, QueueRefuses):
+    if isinstance(away, QueueRefused):
         return str(away)
     if settings.embedded:
         return f"no worker is there: {HOW_TO_START_HERE}"

@@ -78,9 +78,17 @@ class QueueUnavailable(TransientError):
 
 
 class QueueRefused(QueueUnavailable):
-    """Redis refuses the user or the password. It may let them in again, but nobody should wait for that unasked."""
+    """Redis is there and does not do what it is asked.
+
+    what, remedy: the two halves of its text.
+    """
 
     code: ClassVar[str] = "queue_refused"
+
+    def __init__(self, what: str, remedy: str) -> None:
+        super().__init__(f"{what}: {remedy}")
+        self.what = what
+        self.remedy = remedy
 
 
 class LeaseLost(TransientError):

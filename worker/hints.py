@@ -308,8 +308,8 @@ def _translated() -> Iterator[None]:
     try:
         yield
     except (redis.AuthenticationError, redis.exceptions.NoPermissionError) as error:
-        message = f"Redis refuses the user or the password of VAEJOB_REDIS_URL ({error}): set it to one that it knows"
-        raise QueueRefused(message) from error
+        what = f"Redis refuses the user or the password of VAEJOB_REDIS_URL ({error})"
+        raise QueueRefused(what, "set it to one that it knows") from error
     except redis.RedisError as error:
         raise QueueUnavailable(f"Redis does not answer: {error}") from error
 

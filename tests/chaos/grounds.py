@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -21,7 +22,7 @@ DISK_MIB = 768
 _BLOCK_BYTES = 2**20
 
 
-class Ground:
+class Ground(ABC):
     """What every kind of store has.
 
     environment: how the fleet reaches it. store, source: the same, and where the inputs are, for the suite itself, past
@@ -41,9 +42,9 @@ class Ground:
         if self.storms is not None:
             self.storms.calm()
 
+    @abstractmethod
     def left_over(self) -> Sequence[str]:
         """Temporary files, or uploads that were never completed."""
-        raise NotImplementedError
 
 
 class FolderGround(Ground):

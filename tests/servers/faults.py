@@ -161,10 +161,17 @@ class FaultyServer(ThreadingHTTPServer):
 def faulty(upstream_port: int) -> Iterator[FaultyServer]:
     """A running proxy, stopped at the end."""
     server = FaultyServer(upstream_port)
+    with running(server):
+        yield server
+
+
+@contextmanager
+def running(server: FaultyServer) -> Iterator[None]:
+    """Serves meanwhile."""
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
     try:
-        yield server
+        yield
     finally:
         server.stopping.set()
         server.shutdown()

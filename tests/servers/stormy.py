@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler
 
-from tests.servers.faults import Fault, FaultyServer, refusal
+from tests.servers.faults import Fault, FaultyServer, refusal, running
 
 _REMEMBERED = 1000
 
@@ -57,12 +57,5 @@ class StormyServer(FaultyServer):
 def stormy(upstream_port: int, *, conditional_puts: bool = True, seed: int = 0) -> Iterator[StormyServer]:
     """A running proxy, stopped at the end."""
     server = StormyServer(upstream_port, conditional_puts=conditional_puts, seed=seed)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-    thread.start()
-    try:
+    with running(server):
         yield server
-    finally:
-        server.stopping.set()
-        server.shutdown()
-        thread.join()
-        server.server_close()
