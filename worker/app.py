@@ -6,7 +6,7 @@ from celery import Celery
 
 from vae_core.jobs.channels import Channels, celery_options
 from vae_core.settings import Settings
-from worker.acknowledging import forgive_failed_acknowledgements
+from worker.outages import Queues, forgive_failed_acknowledgements
 
 
 def make_app(settings: Settings) -> Celery:
@@ -16,7 +16,7 @@ def make_app(settings: Settings) -> Celery:
     again, the reconciler finds in the bucket, and a part that kills its worker is not delivered without end.
     """
     forgive_failed_acknowledgements()
-    app = Celery("vaejob")
+    app = Celery("vaejob", amqp=Queues)
     app.conf.update(
         celery_options(settings.broker_url),
         task_default_queue=Channels(settings.queue).control_queue,
