@@ -11,7 +11,6 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from producer.queues import Waiting, waiting_in
 from producer.redis_faults import redis_fault
 from vae_core.errors import QueueUnavailable
 from vae_core.jobs.channels import (
@@ -26,6 +25,7 @@ from vae_core.jobs.channels import (
     celery_url,
 )
 from vae_core.jobs.ids import new_token
+from vae_core.jobs.waiting import Waiting, waiting_in
 
 if TYPE_CHECKING:
     import redis

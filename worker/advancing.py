@@ -59,7 +59,10 @@ class Advancer:
         # At most a window of them is in flight, so twice as many are enough to fill it.
         candidates = list(islice((part for part in range(plan.parts) if part not in settled), 2 * window))
         # With nobody to take it, a message stays on the queue: it need not be sent again while that is so.
-        mark_s = self._settings.mark_s if processes else max(self._settings.mark_s, _IDLE_MARK_S)
+        if processes:
+            mark_s = self._patience_s(job, self._settings.mark_s, *self._hints.channels.parts_queues)
+        else:
+            mark_s = max(self._settings.mark_s, _IDLE_MARK_S)
         claimed = self._hints.claim_marks(
             job.job_id, candidates, window=window, mark_s=_UNSENT_MARK_S, longest_s=mark_s
         )
@@ -98,13 +101,23 @@ class Advancer:
             raise
 
     def _send_once(self, job: Job, what: str, send: Callable[[str, str], None]) -> None:
-        if not self._hints.claim_message(job.job_id, what, min(self._settings.mark_s, _MESSAGE_MARK_S)):
+        mark_s = min(self._settings.mark_s, _MESSAGE_MARK_S)
+        if not self._hints.claim_message(
+            job.job_id, what, self._patience_s(job, mark_s, self._hints.channels.control_queue)
+        ):
             return
         try:
             send(job.job_id, job.priority)
         except QueueUnavailable:
             self._hints.drop_message(job.job_id, what)
             raise
+
+    def _patience_s(self, job: Job, least_s: float, *queues: str) -> float:
+        """How long a message of the job may wait before it counts as lost: longer than those before it do already.
+
+        Where jobs wait for hours, each of their messages would be sent again and again otherwise.
+        """
+        return least_s + self._hints.oldest_s(job.priority, *queues)
 
     def _part_processes(self) -> int:
         now = time.monotonic()

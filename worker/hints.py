@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple, cast
@@ -11,6 +12,7 @@ import redis
 
 from vae_core.errors import QueueRefused, QueueUnavailable
 from vae_core.jobs.channels import COMPLETE, HINT_EXPIRY_S, PARTS_ROLE, WORKER_EXPIRY_S, Channels, WorkerInfo
+from vae_core.jobs.waiting import waiting_in
 
 # Every script takes the time from the Redis server, so that clocks of different machines need not agree.
 _NOW = "local t = redis.call('TIME'); local now = t[1] * 1000 + math.floor(t[2] / 1000);"
@@ -278,6 +280,16 @@ class Hints:
             for name in self.channels.lists(*queues):
                 pipe.llen(name)
             return sum(pipe.execute())
+
+    def oldest_s(self, priority: str, *queues: str) -> float:
+        """For how long the oldest message of this priority has waited on these queues; 0 where none does."""
+        names = self.channels.lists(*queues, priorities=[priority])
+        with _translated(), self._redis.pipeline(transaction=False) as pipe:
+            for name in names:  # what others put there may be no text
+                pipe.execute_command("LINDEX", name, -1, NEVER_DECODE=True)  # type: ignore[no-untyped-call]
+            oldest = cast(list[bytes | None], pipe.execute())
+        waiting = waiting_in([(int(message is not None), message) for message in oldest], time.time())
+        return waiting.oldest_s or 0.0
 
     # Living workers.
 

@@ -11,8 +11,8 @@ from producer import exits
 from producer.fleet import absence
 from producer.output import age_of, duration, emit_json, emit_table, note, say
 from producer.params import json_option
-from producer.queues import Waiting
 from producer.session import Session, pass_session
+from vae_core.jobs.waiting import Waiting
 
 
 @click.command("workers")

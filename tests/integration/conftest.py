@@ -15,7 +15,7 @@ import redis
 from celery import Celery
 
 from tests.servers.redis import RedisServer
-from vae_core.jobs.channels import Channels
+from vae_core.jobs.channels import PARTS_ROLE, Channels, WorkerInfo
 from vae_core.jobs.codec import from_json, to_pretty_json
 from vae_core.jobs.job import End, Job
 from vae_core.jobs.layout import JobKeys, open_key
@@ -83,6 +83,27 @@ class Bench:
                 arguments, _, _ = json.loads(base64.b64decode(message["body"]))
                 messages.append((message["headers"]["task"].rpartition(".")[2], arguments))
         return messages
+
+    def announce_parts_worker(self) -> None:
+        """Has everyone believe that a worker with one process is there."""
+        self.hints.announce(
+            WorkerInfo(
+                role=PARTS_ROLE,
+                host="box",
+                pid=1,
+                processes=1,
+                device="cpu",
+                store=self.store.url,
+                code_version="t",
+                started_at="2026-01-01T00:00:00+00:00",
+            )
+        )
+
+    def marks_last_s(self, job_id: str) -> list[float]:
+        """For how long the marks and leases of the job's parts last from now, by the clock of Redis."""
+        seconds, microseconds = self.redis.time()
+        flight = self.redis.zrange(self.hints.channels.in_flight(job_id), 0, -1, withscores=True)
+        return [lapses_ms / 1000 - seconds - microseconds / 1e6 for _, lapses_ms in flight]
 
     def run_until_quiet(self) -> None:
         """Does what is sent, one message at a time, until nothing more is."""

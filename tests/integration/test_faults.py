@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from tests.integration.conftest import Bench
 from tests.pictures import write_cars
 from vae_core.errors import QueueUnavailable, StoreUnavailable
+from vae_core.jobs.channels import SENT_AT
 from vae_core.jobs.layout import JobKeys
 from vae_core.jobs.spec import ReconstructSpec, SampleSpec
 from vae_core.storage.base import Blob, StoredObject
@@ -106,11 +108,20 @@ def test_unsent_parts_come_up_again_soon_when_redis_takes_no_message(bench: Benc
     bench.sender.part = refuse  # type: ignore[method-assign]
     with pytest.raises(QueueUnavailable):
         bench.planner.plan("j")
-    marked = bench.redis.zrange(bench.hints.channels.in_flight("j"), 0, -1, withscores=True)
-    seconds, microseconds = bench.redis.time()
-    now_ms = seconds * 1000 + microseconds // 1000
-    assert [part for part, _ in marked] == ["1"]
-    assert all(lapses - now_ms <= 5000 for _, lapses in marked)
+    assert [lasts_s <= 5 for lasts_s in bench.marks_last_s("j")] == [True]
+
+
+@pytest.mark.parametrize(("priority", "longer"), [("normal", True), ("low", False)])
+def test_message_counts_as_lost_later_when_others_of_its_priority_wait_for_long(
+    bench: Bench, priority: str, longer: bool
+) -> None:
+    bench = bench.with_settings(mark_s=60.0)
+    bench.announce_parts_worker()
+    [queue] = bench.hints.channels.lists(bench.hints.channels.more_parts_queue, priorities=[priority])
+    bench.redis.rpush(queue, json.dumps({"headers": {SENT_AT: time.time() - 100}}))
+    bench.submit("j", SAMPLE)
+    bench.planner.plan("j")
+    assert {lasts_s > 60 for lasts_s in bench.marks_last_s("j")} == {longer}
 
 
 def test_one_refused_input_is_listed_when_the_others_can_be_read(bench: Bench, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
 
@@ -17,7 +18,6 @@ HINT_EXPIRY_S = 24 * 3600
 WORKER_EXPIRY_S = 15
 # How urgent a job's messages are, as kombu numbers it on Redis: a list for each number, the lower ones emptied first.
 MESSAGE_PRIORITIES = {"high": 0, "normal": 3, "low": 6}
-_NUMBERS = sorted(MESSAGE_PRIORITIES.values())
 SENT_AT = "sent_at"  # header of a message: when it was sent, in seconds since 1970, by the sender's clock
 FLEET = "@fleet"  # no job can have this id
 PARTS_ROLE = "parts"
@@ -54,9 +54,10 @@ class Channels:
         self.parts_queues = (self.first_parts_queue, self.more_parts_queue)
         self.workers = f"{self.prefix}:worker:"
 
-    def lists(self, *queues: str) -> tuple[str, ...]:
+    def lists(self, *queues: str, priorities: Iterable[str] = MESSAGE_PRIORITIES) -> tuple[str, ...]:
         """The Redis lists with the messages of these queues, the most urgent first; of each, the oldest is last."""
-        return tuple(f"{queue}\x06\x16{number}" if number else queue for number in _NUMBERS for queue in queues)
+        numbers = sorted(MESSAGE_PRIORITIES[priority] for priority in priorities)
+        return tuple(f"{queue}\x06\x16{number}" if number else queue for number in numbers for queue in queues)
 
     def worker(self, role: str, host: str, pid: int) -> str:
         """Holds a WorkerInfo as JSON while the worker lives."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from producer.queues import Waiting, waiting_in
 from vae_core.jobs.channels import SENT_AT
+from vae_core.jobs.waiting import Waiting, waiting_in
 
 
 def _message(sent_at: object) -> bytes:
