@@ -24,6 +24,7 @@ SPARE_PARTS = 2
 _PROCESSES_KNOWN_S = 5.0
 _UNSENT_MARK_S = 5.0
 _MESSAGE_MARK_S = 30.0
+_LONGEST_MESSAGE_MARK_S = 300.0
 _IDLE_MARK_S = 3600.0
 
 
@@ -38,11 +39,14 @@ class Advancer:
         self._processes = 0
         self._processes_known_at = -_PROCESSES_KNOWN_S
 
-    def advance(self, job: Job, plan: Plan, *, recount: bool = False, may_fail: bool = True) -> float | None:
+    def advance(
+        self, job: Job, plan: Plan, *, recount: bool = False, may_fail: bool = True, doubt_marks: bool = False
+    ) -> float | None:
         """Tops up the window of a job that is not paused, or sends `finish`.
 
         recount: take the settled parts from a listing of the bucket, not from what Redis remembers.
         may_fail: finish it as well once Redis counts more failed items than the spec allows.
+        doubt_marks: messages may have been lost; those sent before are sent again unless they are taken soon.
         Returns in how many seconds the first lease on a part of it lapses, if there is one and it is not renewed.
         Raises QueueUnavailable, and the store's errors.
         """
@@ -54,21 +58,27 @@ class Advancer:
             return None
         if self._store.stat(JobKeys(job.job_id).paused) is not None:
             return None
+        channels = self._hints.channels
         processes = self._part_processes()
         window = PARTS_PER_PROCESS * processes + SPARE_PARTS
         # At most a window of them is in flight, so twice as many are enough to fill it.
         candidates = list(islice((part for part in range(plan.parts) if part not in settled), 2 * window))
-        # With nobody to take it, a message stays on the queue: it need not be sent again while that is so.
         if processes:
-            mark_s = self._patience_s(job, self._settings.mark_s, *self._hints.channels.parts_queues)
-        else:
-            mark_s = max(self._settings.mark_s, _IDLE_MARK_S)
+            marks_s = {queue: self._patience_s(job, self._settings.mark_s, queue) for queue in channels.parts_queues}
+        else:  # with nobody to take it, a message stays on the queue: it need not be sent again while that is so
+            marks_s = dict.fromkeys(channels.parts_queues, max(self._settings.mark_s, _IDLE_MARK_S))
         claimed = self._hints.claim_marks(
-            job.job_id, candidates, window=window, mark_s=_UNSENT_MARK_S, longest_s=mark_s
+            job.job_id,
+            candidates,
+            window=window,
+            mark_s=_UNSENT_MARK_S,
+            longest_s=self._settings.lease_s if doubt_marks else max(marks_s.values()),
         )
         for part in claimed.parts:
-            self._hints.set_mark(job.job_id, part, mark_s)
-            self._send_part(job, part, first=not claimed.in_flight and part == claimed.parts[0])
+            first = not claimed.in_flight and part == claimed.parts[0]
+            queue = channels.first_parts_queue if first else channels.more_parts_queue
+            self._hints.set_mark(job.job_id, part, marks_s[queue])
+            self._send_part(job, part, first=first)
         return claimed.lapse_s
 
     def send_plan(self, job: Job) -> None:
@@ -101,10 +111,8 @@ class Advancer:
             raise
 
     def _send_once(self, job: Job, what: str, send: Callable[[str, str], None]) -> None:
-        mark_s = min(self._settings.mark_s, _MESSAGE_MARK_S)
-        if not self._hints.claim_message(
-            job.job_id, what, self._patience_s(job, mark_s, self._hints.channels.control_queue)
-        ):
+        mark_s = self._patience_s(job, min(self._settings.mark_s, _MESSAGE_MARK_S), self._hints.channels.control_queue)
+        if not self._hints.claim_message(job.job_id, what, min(mark_s, _LONGEST_MESSAGE_MARK_S)):
             return
         try:
             send(job.job_id, job.priority)
@@ -112,12 +120,12 @@ class Advancer:
             self._hints.drop_message(job.job_id, what)
             raise
 
-    def _patience_s(self, job: Job, least_s: float, *queues: str) -> float:
+    def _patience_s(self, job: Job, least_s: float, queue: str) -> float:
         """How long a message of the job may wait before it counts as lost: longer than those before it do already.
 
         Where jobs wait for hours, each of their messages would be sent again and again otherwise.
         """
-        return least_s + self._hints.oldest_s(job.priority, *queues)
+        return least_s + self._hints.oldest_s(job.priority, queue)
 
     def _part_processes(self) -> int:
         now = time.monotonic()

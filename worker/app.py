@@ -6,7 +6,7 @@ from celery import Celery
 
 from vae_core.jobs.channels import Channels, celery_options
 from vae_core.settings import Settings
-from worker.outages import Queues, forgive_failed_acknowledgements
+from worker.outages import PROBE_KEY, Queues, forgive_failed_acknowledgements
 
 
 def make_app(settings: Settings) -> Celery:
@@ -17,9 +17,13 @@ def make_app(settings: Settings) -> Celery:
     """
     forgive_failed_acknowledgements()
     app = Celery("vaejob", amqp=Queues)
+    channels = Channels(settings.queue)
+    options = celery_options(settings.broker_url)
     app.conf.update(
-        celery_options(settings.broker_url),
-        task_default_queue=Channels(settings.queue).control_queue,
+        options,
+        broker_transport_options={**options["broker_transport_options"], PROBE_KEY: channels.probe},
+        broker_channel_error_retry=True,  # a Redis that refuses is waited for like one that is away
+        task_default_queue=channels.control_queue,
         task_acks_late=True,
         task_acks_on_failure_or_timeout=True,
         task_reject_on_worker_lost=False,

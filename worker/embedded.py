@@ -10,7 +10,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -42,6 +42,7 @@ def ensure_running(settings: Settings) -> None:
     with _locked(folder / "lock"):
         if answers(settings):
             return
+        _end_silent(settings)
         _start(find_server(), settings.redis_socket)
         _wait(settings)
     log.info("embedded Redis started on %s", settings.redis_socket)
@@ -66,6 +67,20 @@ def stop(settings: Settings) -> bool:
     while answers(settings) and time.monotonic() < deadline:
         time.sleep(_POLL_S)
     return True
+
+
+def _end_silent(settings: Settings) -> None:
+    """Kills an embedded Redis that lives and does not answer: left alone, it would keep its clients when it wakes."""
+    pid_file = settings.redis_socket.with_name("redis.pid")
+    try:
+        pid = int(pid_file.read_text())
+        command = Path(f"/proc/{pid}/cmdline").read_bytes()
+    except (OSError, ValueError):
+        return  # there is none, or this system does not say
+    if os.fsencode(settings.redis_socket) in command:
+        log.warning("the embedded Redis does not answer: it is replaced")
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 def find_server() -> str:

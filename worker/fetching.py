@@ -32,13 +32,23 @@ class Wanted(NamedTuple):
 def fetch_fitted(index: int, wanted: Wanted, *, size: int, fit: str, limits: Limits) -> NDArray[np.uint8] | ItemError:
     """The image as uint8 RGB (size, size, 3), or why item `index` cannot be made of it. Raises the store's errors."""
     try:
-        data = wanted.store.read(wanted.key, max_bytes=limits.input_bytes, if_tag=wanted.tag).data
+        data = _read(wanted, limits)
         return decode_fitted(data, size=size, fit=fit, max_pixels=limits.input_pixels)
     except BadImage as error:
         code, message = error.reason, str(error)
-    except (ObjectMissing, ObjectTooLarge, ObjectChanged) as error:
-        code, message = error.code, str(error)
-    except StoreError as error:
-        wanted.store.check()  # raises where it is not this object alone that is refused
+    except (ObjectMissing, ObjectTooLarge, ObjectChanged, StoreError) as error:
         code, message = error.code, str(error)
     return ItemError(index=index, source=wanted.shown, code=code, message=message)
+
+
+def _read(wanted: Wanted, limits: Limits) -> bytes:
+    """The object's content. What a store that fails for a moment may say of any object, it has to say twice."""
+
+    def read() -> bytes:
+        return wanted.store.read(wanted.key, max_bytes=limits.input_bytes, if_tag=wanted.tag).data
+
+    try:
+        return read()
+    except (ObjectMissing, StoreError):
+        wanted.store.check()  # raises where it is not this object alone
+        return read()

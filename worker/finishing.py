@@ -113,8 +113,16 @@ class Finisher:
             self._store.write(key, data, content_type=content_type)
             sha256 = hashlib.sha256(data).hexdigest()
             written.append(Document(name=key.removeprefix(keys.root), sha256=sha256, size_bytes=len(data)))
+        self._remove_unused_inputs(keys, plan, lease)
         lease.check()
         end_job(self._store, self._hints, job.job_id, msgspec.structs.replace(end, documents=tuple(written)))
+
+    def _remove_unused_inputs(self, keys: JobKeys, plan: Plan, lease: Lease) -> None:
+        """Removes the lists of inputs that planners wrote who did not come to the end of it."""
+        for input_set in self._store.list_folders(keys.all_inputs):
+            if input_set != plan.input_set:
+                lease.check()
+                self._store.delete(found.key for found in self._store.list(f"{keys.all_inputs}{input_set}/"))
 
     def _animations(self, job: Job, items: list[ItemDone]) -> Iterator[tuple[str, bytes, str]]:
         """Key, content and type of each; none for a kind that has no frames, or when none could be made."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -13,6 +14,10 @@ import redis
 from vae_core.errors import QueueRefused, QueueUnavailable
 from vae_core.jobs.channels import COMPLETE, HINT_EXPIRY_S, PARTS_ROLE, WORKER_EXPIRY_S, Channels, WorkerInfo
 from vae_core.jobs.waiting import waiting_in
+
+_IN_SCRIPT = re.compile(r"^Error running script .*: -")  # what a server puts before a refusal of one of our scripts
+_LONGEST_WAIT_S = 3600.0
+_LONGEST_OTHER_LEASE_S = 60.0  # of a worker with other settings, or of whoever resumes or removes a job
 
 # Every script takes the time from the Redis server, so that clocks of different machines need not agree.
 _NOW = "local t = redis.call('TIME'); local now = t[1] * 1000 + math.floor(t[2] / 1000);"
@@ -49,11 +54,15 @@ return answer
 # KEYS: in-flight set. ARGV: mark in ms, part.
 _SET_MARK = _NOW + "return redis.call('ZADD', KEYS[1], 'XX', now + ARGV[1], ARGV[2])"
 
-# KEYS: lease, and optionally the in-flight set. ARGV: token, lease in ms, part, expiry of the set in s.
+# KEYS: lease, and optionally the in-flight set. ARGV: token, lease in ms, part, expiry of the set in s, longest that a
+# lease may last in ms: one that lasts longer was taken before the server's clock was set back.
 _ACQUIRE = (
     _NOW
     + """
-if not redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) then return 0 end
+if not redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) then
+  if redis.call('PTTL', KEYS[1]) > tonumber(ARGV[5]) then redis.call('PEXPIRE', KEYS[1], ARGV[5]) end
+  return 0
+end
 if KEYS[2] then redis.call('ZADD', KEYS[2], now + ARGV[2], ARGV[3]); redis.call('EXPIRE', KEYS[2], ARGV[4]) end
 return 1
 """
@@ -173,7 +182,9 @@ class Hints:
 
     def acquire(self, job_id: str, what: str, token: str, ttl_s: float, part: int | None) -> bool:
         """Claims `what` of the job for `token`; False if another holds it. A part's mark becomes the lease."""
-        return self._leased(self._acquire, job_id, what, [token, _ms(ttl_s), _or_zero(part), HINT_EXPIRY_S], part)
+        longest_ms = _ms(max(2 * ttl_s, _LONGEST_OTHER_LEASE_S))
+        arguments = [token, _ms(ttl_s), _or_zero(part), HINT_EXPIRY_S, longest_ms]
+        return self._leased(self._acquire, job_id, what, arguments, part)
 
     def renew(self, job_id: str, what: str, token: str, ttl_s: float, part: int | None) -> bool:
         """Prolongs the claim; False if another holds it by now."""
@@ -281,15 +292,18 @@ class Hints:
                 pipe.llen(name)
             return sum(pipe.execute())
 
-    def oldest_s(self, priority: str, *queues: str) -> float:
-        """For how long the oldest message of this priority has waited on these queues; 0 where none does."""
-        names = self.channels.lists(*queues, priorities=[priority])
+    def oldest_s(self, priority: str, queue: str) -> float:
+        """For how long the oldest message of this priority has waited on the queue; 0 where none does, at most an hour.
+
+        By the clocks of this machine and of the one that sent it, which may differ.
+        """
+        names = self.channels.lists(queue, priorities=[priority])
         with _translated(), self._redis.pipeline(transaction=False) as pipe:
             for name in names:  # what others put there may be no text
                 pipe.execute_command("LINDEX", name, -1, NEVER_DECODE=True)  # type: ignore[no-untyped-call]
             oldest = cast(list[bytes | None], pipe.execute())
         waiting = waiting_in([(int(message is not None), message) for message in oldest], time.time())
-        return waiting.oldest_s or 0.0
+        return min(waiting.oldest_s or 0.0, _LONGEST_WAIT_S)
 
     # Living workers.
 
@@ -322,6 +336,8 @@ def _translated() -> Iterator[None]:
     except (redis.AuthenticationError, redis.exceptions.NoPermissionError) as error:
         what = f"Redis refuses the user or the password of VAEJOB_REDIS_URL ({error})"
         raise QueueRefused(what, "set it to one that it knows") from error
+    except redis.ResponseError as error:
+        raise QueueUnavailable(f"Redis refuses what it is asked: {_IN_SCRIPT.sub('', str(error))}") from error
     except redis.RedisError as error:
         raise QueueUnavailable(f"Redis does not answer: {error}") from error
 

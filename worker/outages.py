@@ -1,28 +1,48 @@
-"""How Celery's own connection comes through an outage of Redis: it looks often, and takes messages again after it."""
+"""How Celery's own connection comes through outages of Redis: it waits, looks often, and takes messages again after."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import Any, Self
 
 import kombu
+import redis
 from celery.app.amqp import AMQP
 from kombu.transport import redis as transport
 
+log = logging.getLogger(__name__)
+
+PROBE_KEY = "probe_key"  # transport option: a key that a new connection writes, to be gone at once
 _FIRST_WAIT_S = 1.0
 _LONGEST_WAIT_S = 5.0
 
 
 class PromptConnection(kombu.Connection):
-    """Looks for a lost Redis every 5 seconds at the latest.
+    """Looks for a lost Redis every 5 seconds at the latest, and takes one that refuses to be written to as lost.
 
-    Celery waits 2 seconds longer each time, up to 30, and has no setting for it.
+    Celery waits 2 seconds longer each time, up to 30, and has no setting for it. A Redis that is read-only or has no
+    memory left would let it in, and end it with the first message.
     """
 
     def ensure_connection(self, *args: Any, **options: Any) -> Self:
         """As kombu's, which documents the arguments."""
         waits = {"interval_start": _FIRST_WAIT_S, "interval_step": 1.0, "interval_max": _LONGEST_WAIT_S}
         return super().ensure_connection(*args, **{**waits, **options})
+
+    def _connection_factory(self) -> Any:
+        made = super()._connection_factory()
+        key = (self.transport_options or {}).get(PROBE_KEY)
+        if key is None:
+            return made
+        try:
+            channel: Any = self.channel()
+            with channel, channel.conn_or_acquire() as client:
+                client.set(key, "", px=1)
+        except redis.ResponseError as refusal:
+            self.close()
+            raise redis.ConnectionError(f"Redis does not let itself be written to: {refusal}") from refusal
+        return made
 
 
 class Queues(AMQP):
@@ -54,6 +74,12 @@ class ForgivingQoS(transport.QoS):
         except Exception:
             self._quick_ack(delivery_tag)  # lost, or delivered again later: the reconciler sends what is still to do
             raise
+
+    def restore_visible(self, *args: Any, **options: Any) -> None:
+        try:
+            super().restore_visible(*args, **options)
+        except redis.ResponseError as refusal:  # every two seconds, with nothing lost by it
+            log.debug("messages that nobody acknowledged stay where they are: %s", refusal)
 
 
 def forgive_failed_acknowledgements() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import socket
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from enum import Enum
@@ -17,6 +18,8 @@ from vae_core.errors import (
     InvalidValue,
     LeaseLost,
     QueueUnavailable,
+    StoreError,
+    StoreUnavailable,
     TransientError,
     VaejobError,
 )
@@ -43,6 +46,9 @@ if TYPE_CHECKING:
     from vae_core.model.engine import Engine
 
 log = logging.getLogger(__name__)
+
+_STORE_WAIT_S = 30.0
+_STORE_LOOK_S = 1.0
 
 
 class Outcome(Enum):
@@ -102,12 +108,14 @@ class PartHandler:
         is then sent again by the reconciler.
         """
         # Should this worker die before it has the lease, the part comes up again as soon as if it had had it.
-        self._hints.set_mark(job_id, part, self._settings.lease_s)
+        self._set_mark(job_id, part, self._settings.lease_s)
         self._notes.remove_left()
         try:
             open_job = self._open_job(job_id, part)
-        except VaejobError:
+        except VaejobError as error:
             self._drop_mark(job_id, part)  # nobody has it: it need not wait for its mark to lapse
+            if isinstance(error, StoreError | StoreUnavailable):
+                self._wait_for_store()
             raise
         if open_job is None:
             self._drop_mark(job_id, part)
@@ -120,6 +128,20 @@ class PartHandler:
             self._advancer.send_finish(job)
         elif outcome is not Outcome.LEFT:
             self._advancer.advance(job, plan)
+
+    def _wait_for_store(self) -> None:
+        """Returns once the store answers, or after some seconds: who cannot do a part is not to be first at the next.
+
+        Otherwise one machine that the store refuses would take all messages before those that can do them.
+        """
+        deadline = time.monotonic() + _STORE_WAIT_S
+        while not self._is_stopping() and time.monotonic() < deadline:
+            time.sleep(_STORE_LOOK_S)
+            try:
+                self._store.check()
+                return
+            except (StoreError, StoreUnavailable) as error:
+                log.debug("the store is still away: %s", error)
 
     def _open_job(self, job_id: str, part: int) -> tuple[Job, Plan] | None:
         """The part's job and plan, or None for a job that has ended."""
@@ -246,6 +268,12 @@ class PartHandler:
             self._hints.note_progress(job_id, part, done)
         except QueueUnavailable as error:
             log.debug("progress of job %s is not shown: %s", job_id, error)
+
+    def _set_mark(self, job_id: str, part: int, mark_s: float) -> None:
+        try:
+            self._hints.set_mark(job_id, part, mark_s)
+        except QueueUnavailable as error:  # it may have passed by the time that the part is claimed
+            log.debug("the mark of job %s part %d stays as it was: %s", job_id, part, error)
 
     def _drop_mark(self, job_id: str, part: int) -> None:
         try:

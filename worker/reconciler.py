@@ -35,6 +35,7 @@ class Reconciler:
         self._advancer = advancer
         self._settings = settings
         self._told: dict[str, str] = {}
+        self._redis_was_away = False
         self._orphans: dict[str, float] = {}  # markers without a job, and since when they have been seen
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="reconciler", daemon=True)
@@ -61,15 +62,19 @@ class Reconciler:
                 self._orphans = {}  # what becomes of them in this pass is not seen here
                 return pause_s
             seen_before, self._orphans = self._orphans, {}
+            found_open = set[str]()
             for found in self._store.list(OPEN):
                 if self._stopped.is_set():
                     return pause_s
                 lease.check()
                 job_id = found.key.removeprefix(OPEN)
+                found_open.add(job_id)
                 if JOB_ID.fullmatch(job_id):
                     lapse_s = self._heal_or_say(job_id, seen_before)
                     if lapse_s is not None:  # the worker that held it is dead then, or it would have renewed it
                         pause_s = min(pause_s, lapse_s + _SOONEST_S)
+            self._redis_was_away = False
+            self._told = {job_id: text for job_id, text in self._told.items() if job_id in found_open}
             self._tidy()
         return pause_s
 
@@ -86,6 +91,7 @@ class Reconciler:
                 pause_s = self.reconcile()
             except QueueUnavailable as error:
                 log.warning("waiting for Redis: %s", error)
+                self._redis_was_away = True
                 self._stopped.wait(_REDIS_RETRY_S)  # it may answer a ping and still refuse to be written to
                 self._wait_for_redis()
                 pause_s = 0.0
@@ -118,6 +124,10 @@ class Reconciler:
             if self._told.get(job_id) != str(error):  # once, not in every pass
                 log.error("job %s: %s", job_id, error)
             self._told[job_id] = str(error)
+        except Exception as error:  # nobody foresaw it: nor are the others to wait for it
+            if self._told.get(job_id) != repr(error):
+                log.exception("job %s cannot be healed", job_id)
+            self._told[job_id] = repr(error)
         else:
             return lapse_s
         return None
@@ -145,5 +155,5 @@ class Reconciler:
             if not self._hints.is_leased(job_id, "plan"):
                 self._advancer.send_plan(job)
         else:
-            return self._advancer.advance(job, plan, recount=True)
+            return self._advancer.advance(job, plan, recount=True, doubt_marks=self._redis_was_away)
         return None

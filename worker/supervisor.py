@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import signal
 import subprocess
@@ -22,7 +23,8 @@ REFUSED = 2  # the role's own word that starting it again cannot help
 _POLL_S = 0.2
 _REDIS_CHECK_S = 2.0
 _HEALTHY_S = 10.0
-_MOST_QUICK_DEATHS = 5
+_MOST_YOUNG_ENDS = 5
+_LONGEST_WAIT_S = 30
 _STOP_TIMEOUT_S = 60.0
 
 
@@ -41,38 +43,62 @@ class _StopRequest:
 
 
 class _Role:
-    """One role as a child process."""
+    """One role as a child process, started again whenever it dies."""
 
     def __init__(self, name: str, settings: Settings) -> None:
-        self.name = name
+        self._name = name
         self._environment = {**os.environ, **settings.as_environment()}
-        self._quick_deaths = 0
-        self.start()
+        self._has_worked = False
+        self._young_deaths = 0  # in a row
+        self._young_ends = 0  # those of them that nobody else brought about
+        self._again_at: float | None = None
+        self._start()
 
-    def start(self) -> None:
+    def look(self) -> int | None:
+        """To be called often. A status for the whole worker where starting the role again cannot help.
+
+        A role that ends by itself, time and again and soon, is broken. One that is killed from outside is not, nor is
+        one that store or Redis refuse after it has worked: that passes.
+        """
+        now = time.monotonic()
+        if self._again_at is not None:
+            if now >= self._again_at:
+                self._start()
+            return None
+        status = self.process.poll()
+        if status is None:
+            return None
+        if now - self._started_at >= _HEALTHY_S:
+            self._has_worked, self._young_deaths, self._young_ends = True, 0, 0
+        else:
+            self._young_deaths += 1
+            self._young_ends += status > 0 and not (status == REFUSED and self._has_worked)
+        if status == REFUSED and not self._has_worked:
+            return REFUSED  # it has said why
+        if self._young_ends >= _MOST_YOUNG_ENDS:
+            log.error("role %s ended %d times in a row, and soon: giving up", self._name, self._young_ends)
+            return 1
+        wait_s = min(self._young_deaths, _LONGEST_WAIT_S)
+        when = f"in {wait_s} s" if wait_s else "now"
+        log.warning("role %s ended with status %s: it is started again %s", self._name, status, when)
+        self._again_at = now + wait_s
+        return None
+
+    def ask_to_stop(self) -> None:
+        self._again_at = math.inf
+        if self.process.poll() is None:
+            self.process.terminate()
+
+    def _start(self) -> None:
         parent = os.getpid()
+        self._again_at = None
         self._started_at = time.monotonic()
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "worker.cli", self.name],
+            [sys.executable, "-m", "worker.cli", self._name],
             env=self._environment,
             start_new_session=True,  # Ctrl-C reaches the supervisor alone, which then stops the roles in order
             preexec_fn=lambda: die_with_parent(parent),
         )
-
-    def restart(self, stop: _StopRequest) -> bool:
-        """Starts a dead role again, later the more often it died young; False once it is given up."""
-        lived_s = time.monotonic() - self._started_at
-        self._quick_deaths = 0 if lived_s >= _HEALTHY_S else self._quick_deaths + 1
-        if self._quick_deaths >= _MOST_QUICK_DEATHS:
-            log.error("role %s died %d times in a row: giving up", self.name, self._quick_deaths)
-            return False
-        log.warning("role %s ended with status %s: starting it again", self.name, self.process.returncode)
-        again_at = time.monotonic() + min(self._quick_deaths, 5)
-        while time.monotonic() < again_at and not stop.signals:
-            time.sleep(_POLL_S)
-        if not stop.signals:
-            self.start()
-        return True
 
 
 def run_both(settings: Settings) -> int:
@@ -97,11 +123,9 @@ def _watch(roles: list[_Role], settings: Settings, stop: _StopRequest) -> int:
     while not stop.signals:
         time.sleep(_POLL_S)
         for role in roles:
-            status = role.process.poll()
-            if status == REFUSED:
-                return REFUSED  # it has said why
-            if status is not None and not role.restart(stop):
-                return 1
+            status = role.look()
+            if status is not None:
+                return status
         if settings.embedded and time.monotonic() - redis_checked_at >= _REDIS_CHECK_S:
             redis_checked_at = time.monotonic()
             _keep_redis(settings)
@@ -117,8 +141,7 @@ def _keep_redis(settings: Settings) -> None:
 
 def _stop(roles: list[_Role], stop: _StopRequest) -> None:
     for role in roles:
-        if role.process.poll() is None:
-            role.process.terminate()
+        role.ask_to_stop()
     deadline = time.monotonic() + _STOP_TIMEOUT_S
     for role in roles:
         while role.process.poll() is None and time.monotonic() < deadline and stop.signals < 2:

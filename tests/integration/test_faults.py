@@ -11,12 +11,16 @@ import pytest
 
 from tests.integration.conftest import Bench
 from tests.pictures import write_cars
-from vae_core.errors import QueueUnavailable, StoreUnavailable
+from tests.servers.faults import Fault, faulty, refusal
+from tests.servers.s3 import MotoServer
+from vae_core.documents import load_job, load_plan
+from vae_core.errors import QueueUnavailable, StoreError, StoreUnavailable
 from vae_core.jobs.channels import SENT_AT
 from vae_core.jobs.layout import JobKeys
 from vae_core.jobs.spec import ReconstructSpec, SampleSpec
 from vae_core.storage.base import Blob, StoredObject
 from vae_core.storage.folder import FolderStore
+from vae_core.storage.opening import open_store
 from worker.ending import close_job
 from worker.guard import CancelWatch
 
@@ -99,6 +103,69 @@ def test_part_is_sent_again_at_once_when_the_store_was_away_as_it_was_taken(benc
     assert bench.sent() == [("part", ["j", 0])]
 
 
+def test_worker_lets_others_go_first_when_the_store_refuses_it_alone(bench: Bench) -> None:
+    planned(bench)
+    began = time.monotonic()
+
+    def fault(name: str, key: str) -> None:
+        raise StoreError("the store does not let this worker in")
+
+    class Refusing(UnsteadyStore):
+        def check(self) -> None:
+            if time.monotonic() - began < 2.5:
+                raise StoreError("the store does not let this worker in")
+
+    with pytest.raises(StoreError):
+        bench.with_store(Refusing(bench, fault)).parts.handle("j", 0)
+    assert 2.5 < time.monotonic() - began < 15
+
+
+def test_parts_are_sent_again_soon_when_messages_may_have_been_lost(bench: Bench) -> None:
+    bench = bench.with_settings(mark_s=120.0)
+    bench.announce_parts_worker()
+    bench.submit("j", SAMPLE)
+    bench.planner.plan("j")
+    job, plan = load_job(bench.store, "j"), load_plan(bench.store, "j")
+    assert plan is not None
+    bench.advancer.advance(job, plan)
+    assert min(bench.marks_last_s("j")) > 60
+    bench.advancer.advance(job, plan, doubt_marks=True)
+    assert max(bench.marks_last_s("j")) <= bench.settings.lease_s
+
+
+def test_lists_of_inputs_that_no_plan_names_are_gone_when_the_job_ends(bench: Bench, tmp_path: Path) -> None:
+    write_cars(tmp_path / "in", 3)
+    bench.submit("j", ReconstructSpec(source=f"file://{tmp_path}/in"))
+    bench.store.write("jobs/j/inputs/broken-off/00000.jsonl", b"")
+    bench.planner.plan("j")
+    bench.run_until_quiet()
+    plan = load_plan(bench.store, "j")
+    assert plan is not None
+    assert bench.keys("jobs/j/inputs/") == [f"{plan.input_set}/00000.jsonl"]
+
+
+@pytest.mark.parametrize("refused", [403, 404])
+def test_input_is_read_again_when_it_is_refused_once(
+    bench: Bench, tmp_path: Path, s3_moto: MotoServer, monkeypatch: pytest.MonkeyPatch, refused: int
+) -> None:
+    write_cars(tmp_path / "in", 3)
+    bucket = s3_moto.make_bucket()
+    source = open_store(f"s3://{bucket}", s3=s3_moto.options)
+    for name in ("car-000.png", "car-001.png", "car-002.png"):
+        source.write(name, (tmp_path / "in" / name).read_bytes())
+    with faulty(s3_moto.port) as proxy:
+        for name, value in {**s3_moto.env, "AWS_ENDPOINT_URL": proxy.url}.items():
+            monkeypatch.setenv(name, value)
+        bench = bench.with_settings(sources=(f"s3://{bucket}",))
+        bench.submit("j", ReconstructSpec(source=f"s3://{bucket}"))
+        bench.planner.plan("j")
+        fault = Fault(1, method="GET", path_contains="car-001.png", answer=refusal(refused))
+        proxy.plan(fault)
+        bench.run_until_quiet()
+    assert fault.times == 0
+    assert (bench.end("j").done, bench.end("j").errors) == (3, 0)
+
+
 def test_unsent_parts_come_up_again_soon_when_redis_takes_no_message(bench: Bench) -> None:
     bench.submit("j", SAMPLE)
 
@@ -121,7 +188,7 @@ def test_message_counts_as_lost_later_when_others_of_its_priority_wait_for_long(
     bench.redis.rpush(queue, json.dumps({"headers": {SENT_AT: time.time() - 100}}))
     bench.submit("j", SAMPLE)
     bench.planner.plan("j")
-    assert {lasts_s > 60 for lasts_s in bench.marks_last_s("j")} == {longer}
+    assert (max(bench.marks_last_s("j")) > 60) == longer
 
 
 def test_one_refused_input_is_listed_when_the_others_can_be_read(bench: Bench, tmp_path: Path) -> None:

@@ -163,3 +163,11 @@ def test_every_call_fails_the_same_when_redis_is_away() -> None:
         with pytest.raises(QueueUnavailable, match="Redis does not answer"):
             call()
     hints.close()
+
+
+def test_lease_of_a_dead_worker_lapses_when_the_clock_of_redis_was_set_back(bench: Bench) -> None:
+    key = bench.hints.channels.lease("j", "00001")
+    bench.redis.set(key, "dead", px=36_000_000)
+    assert not bench.hints.acquire("j", "00001", "token", 20, 1)
+    assert bench.redis.pttl(key) <= 60_000
+    assert bench.redis.get(key) == "dead"

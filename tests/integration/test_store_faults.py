@@ -57,6 +57,7 @@ TROUBLES = {
     "slow down": Fault(2, answer=refusal(503, "SlowDown")),
     "internal error without a body": Fault(2, answer=refusal(500)),
     "too many requests": Fault(2, answer=refusal(429, Retry_After="0")),
+    "answer cut off": Fault(2, answer=refusal(503, "SlowDown"), cut=True),
     "reset": Fault(2, reset=True),
     "reset after the work": Fault(2, lose=True),
 }

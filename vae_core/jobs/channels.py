@@ -53,6 +53,7 @@ class Channels:
         self.more_parts_queue = f"{self.prefix}:parts"
         self.parts_queues = (self.first_parts_queue, self.more_parts_queue)
         self.workers = f"{self.prefix}:worker:"
+        self.probe = f"{self.prefix}:probe"  # written by whoever has to know whether Redis can be written to
 
     def lists(self, *queues: str, priorities: Iterable[str] = MESSAGE_PRIORITIES) -> tuple[str, ...]:
         """The Redis lists with the messages of these queues, the most urgent first; of each, the oldest is last."""

@@ -50,14 +50,15 @@ class JobKeys:
         self.parts = f"{self.root}parts/"
         self.dead_parts = f"{self.root}dead/"
         self.all_attempts = f"{self.root}attempts/"
+        self.all_inputs = f"{self.root}inputs/"
         self.result_folders = (self.images, self.latents, self.shards, self.sheets)
 
     def inputs(self, input_set: str, part: int) -> str:
-        return f"{self.root}inputs/{input_set}/{part:05d}.jsonl"
+        return f"{self.all_inputs}{input_set}/{part:05d}.jsonl"
 
     def key_list(self, sha256: str) -> str:
         """The keys that a reconstruct job was given instead of a place to list: one a line, in UTF-8."""
-        return f"{self.root}inputs/{sha256}.txt"
+        return f"{self.all_inputs}{sha256}.txt"
 
     def points(self, input_set: str) -> str:
         """The images that an interpolation walks between: one list for all its parts."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import math
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import closing
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 _CREATE_TRIES = 5
 _DELETE_BATCH = 1000
 _SETTLE_S = 0.3
+_BUCKET_SEEN_S = 1.0
 
 
 class _Conditional(enum.Enum):
@@ -58,7 +60,7 @@ class S3Store:
         self._root = f"{prefix}/" if prefix else ""
         self._connection = shared_connection(options)
         self._conditional = _Conditional.UNKNOWN
-        self._bucket_seen = False
+        self._bucket_seen_at = -math.inf
         self._batches = True
 
     def __repr__(self) -> str:
@@ -230,8 +232,8 @@ class S3Store:
             self._conditional = _Conditional.IGNORED
 
     def _require_bucket(self) -> None:
-        """Raises StoreError if there is no bucket, which a HEAD of an object cannot say. Asks once per store."""
-        if self._bucket_seen:
+        """Raises StoreError if there is no bucket, which a HEAD of an object cannot say. Asks at most once a second."""
+        if time.monotonic() - self._bucket_seen_at < _BUCKET_SEEN_S:
             return
 
         def operation(client: S3Client) -> None:
@@ -245,4 +247,4 @@ class S3Store:
                     raise
 
         self._connection.call(f"{self.url}: the bucket", operation)
-        self._bucket_seen = True
+        self._bucket_seen_at = time.monotonic()

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from botocore import exceptions as botocore_errors
 from botocore.parsers import ResponseParserError
+from urllib3.exceptions import HTTPError
 
 from vae_core.errors import StoreError, StoreUnavailable, VaejobError
 from vae_core.storage.retry import AskedToWait, CannotConnect
@@ -19,6 +20,7 @@ FAILURES = (
     botocore_errors.BotoCoreError,
     botocore_errors.HTTPClientError,
     ResponseParserError,
+    HTTPError,
     OSError,
 )
 """What a call of the client, or reading a body, may raise."""
@@ -41,6 +43,7 @@ _CUT_OFF = (
     botocore_errors.IncompleteReadError,
     botocore_errors.MetadataRetrievalError,
     ResponseParserError,
+    HTTPError,  # botocore lets it through where the body of an error is cut off
     OSError,
 )
 _TRANSIENT_CODES = frozenset(
