@@ -267,6 +267,13 @@ def test_listing_is_refused_when_the_server_does_not_sort(store: Store, proxy: F
         list(store.list())
 
 
+def test_object_is_listed_once_when_the_server_lists_it_twice(store: Store, proxy: FaultyServer) -> None:
+    entry = "<Contents><Key>p/{}</Key><Size>0</Size><ETag>x</ETag></Contents>"
+    body = f"<ListBucketResult>{''.join(entry.format(key) for key in 'abbc')}</ListBucketResult>"
+    proxy.plan(Fault(1, method="GET", answer=(200, body.encode(), {})))
+    assert [found.key for found in store.list()] == ["a", "b", "c"]
+
+
 def test_error_does_not_show_the_secret_when_it_is_wrong(s3_rclone: RcloneServer) -> None:
     bucket = s3_rclone.make_bucket()
     options = dataclasses.replace(s3_rclone.options, secret_access_key="wrong/Secret/Key")
