@@ -39,9 +39,11 @@ class PromptConnection(kombu.Connection):
             channel: Any = self.channel()
             with channel, channel.conn_or_acquire() as client:
                 client.set(key, "", px=1)
-        except redis.ResponseError as refusal:
+        except redis.RedisError as error:
             self.close()
-            raise redis.ConnectionError(f"Redis does not let itself be written to: {refusal}") from refusal
+            if isinstance(error, redis.ResponseError):
+                raise redis.ConnectionError(f"Redis does not let itself be written to: {error}") from error
+            raise
         return made
 
 
