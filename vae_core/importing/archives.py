@@ -133,13 +133,15 @@ def _plain(data: bytes, where: str) -> Archive:
         if not isinstance(key, str) or key not in storages or len(data) < start + 8:
             raise BadCheckpoint(f"{where}: is cut short, or its list of storages is damaged")
         (count,) = struct.unpack_from("<Q", data, start)
-        size = count * storages[key].item_bytes
-        places[key] = start + 8, start + 8 + size
-        start += 8 + size
+        first, start = start + 8, start + 8 + count * storages[key].item_bytes
+        if len(data) < start:
+            _check_size(storages[key], len(data) - first, where)
+            raise BadCheckpoint(f"{where}: says that storage {shown(key)} holds {count} numbers, and ends before them")
+        places[key] = first, start
 
     def numbers(storage: StorageRef) -> bytes:
         first, behind = places.get(storage.key, (0, 0))
-        _check_size(storage, max(0, min(behind, len(data)) - first), where)
+        _check_size(storage, behind - first, where)
         return data[first:behind]
 
     return Archive(content, numbers)

@@ -6,8 +6,10 @@ import io
 import os
 import pickle
 import random
+import re
 import struct
 import zipfile
+from collections import OrderedDict
 from pathlib import Path
 from typing import NamedTuple
 
@@ -162,10 +164,22 @@ def test_sizes_are_told_when_a_storage_is_short(save: Save, path: Path) -> None:
 def test_storage_is_refused_when_an_old_file_says_it_is_longer(path: Path) -> None:
     old_state_dict(trained(), path)
     whole = path.read_bytes()
-    place = whole.rindex(struct.pack("<Q", 216))  # of the first convolution: 8 * 3 * 3 * 3 numbers
-    for count in (215, 217, 2**40, 2**64 - 1):
-        path.write_bytes(whole[:place] + struct.pack("<Q", count) + whole[place + 8 :])
-        assert refusal(path)
+    places = [found.start() for found in re.finditer(re.escape(struct.pack("<Q", 216)), whole)]
+    assert places  # of the first convolution: 8 * 3 * 3 * 3 numbers
+    for place in places:
+        for count in (215, 217, 2**40, 2**64 - 1):
+            path.write_bytes(whole[:place] + struct.pack("<Q", count) + whole[place + 8 :])
+            assert refusal(path)
+
+
+def test_last_storage_is_refused_when_an_old_file_says_it_is_longer(path: Path) -> None:
+    numbers = OrderedDict({"decode.bias": torch.arange(5.0)})
+    torch.save(numbers, path, _use_new_zipfile_serialization=False)
+    whole = path.read_bytes()
+    assert whole[-28:-20] == struct.pack("<Q", 5)
+    for count in (6, 2**40, 2**64 - 1):
+        path.write_bytes(whole[:-28] + struct.pack("<Q", count) + whole[-20:])
+        assert "ends before them" in refusal(path)
 
 
 def test_zip_is_refused_when_it_says_that_it_unpacks_to_too_much(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
