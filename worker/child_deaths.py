@@ -14,6 +14,7 @@ from billiard.exceptions import WorkerLostError
 from vae_core.errors import QueueUnavailable
 from worker.hints import Hints
 from worker.lifecycle import DEVICE_FAILED
+from worker.quiet_forks import no_fork
 from worker.sender import Sender
 
 log = logging.getLogger(__name__)
@@ -61,8 +62,9 @@ class ChildDeaths:
     def _free(self, job_id: str, part: int, crashed: bool) -> None:
         log.warning("job %s part %d: the process that worked on it died", job_id, part)
         try:
-            self._hints.release_of_dead(job_id, part, self._owner, crashed=crashed)
-            self._sender.plan(job_id, "high")  # a job with a plan is advanced by it
+            with no_fork():  # the dead one's successor is about to be forked
+                self._hints.release_of_dead(job_id, part, self._owner, crashed=crashed)
+                self._sender.plan(job_id, "high")  # a job with a plan is advanced by it
         except QueueUnavailable as error:
             log.warning("job %s part %d is left to the reconciler: %s", job_id, part, error)
         self._after_death()

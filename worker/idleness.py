@@ -11,6 +11,7 @@ from celery.worker import state
 
 from vae_core.errors import QueueUnavailable
 from worker.hints import Hints
+from worker.quiet_forks import no_fork
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +53,7 @@ class IdleWatch:
         if state.active_requests:
             return False
         try:
-            return self._hints.waiting(*self._queues) > 0
+            with no_fork():
+                return self._hints.waiting(*self._queues) > 0
         except QueueUnavailable:
             return False  # then it is not this worker's fault

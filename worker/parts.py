@@ -107,6 +107,10 @@ class PartHandler:
         Raises TransientError when Redis or the store is away, or when the device does not work (DeviceFailed): the part
         is then sent again by the reconciler.
         """
+        with Watchdog(f"job {job_id} part {part}", self._settings.batch_timeout_s) as watchdog:
+            self._handle(job_id, part, watchdog)
+
+    def _handle(self, job_id: str, part: int, watchdog: Watchdog) -> None:
         # Should this worker die before it has the lease, the part comes up again as soon as if it had had it.
         self._set_mark(job_id, part, self._settings.lease_s)
         self._notes.remove_left()
@@ -121,8 +125,9 @@ class PartHandler:
             self._drop_mark(job_id, part)
             return
         job, plan = open_job
-        with Watchdog(f"job {job_id} part {part}", self._settings.batch_timeout_s) as watchdog:
-            outcome = self._claim_and_do(job, plan, part, watchdog)
+        watchdog.beat()
+        outcome = self._claim_and_do(job, plan, part, watchdog)
+        watchdog.beat()
         # The lease is released by now: what is sent from here on finds the part free.
         if outcome is Outcome.CANCELLED:
             self._advancer.send_finish(job)

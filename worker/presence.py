@@ -13,6 +13,7 @@ from vae_core.jobs.channels import WORKER_EXPIRY_S, WorkerInfo
 from vae_core.settings import Settings
 from vae_core.version import code_version
 from worker.hints import Hints
+from worker.quiet_forks import no_fork
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +55,8 @@ class Presence:
         away = False
         while True:
             try:
-                self._hints.announce(self._info)
+                with no_fork():
+                    self._hints.announce(self._info)
                 away = False
             except QueueUnavailable as error:
                 if not away:  # said once, not every few seconds
