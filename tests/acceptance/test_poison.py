@@ -18,7 +18,8 @@ def test_one_item_is_listed_when_it_aborts_its_process_each_time(make_fleet: Mak
     poisoned = folder / "car-023.png"
     # What follows the end of a PNG is ignored by everyone else.
     poisoned.write_bytes(poisoned.read_bytes() + MARK.encode())
-    fleet = make_fleet(PYTHONPATH=str(HOOK), POISON_MARK=MARK)
+    # A claim that lapses while its process takes its time to die would hide what that died of.
+    fleet = make_fleet(PYTHONPATH=str(HOOK), POISON_MARK=MARK, VAEJOB_LEASE_S="20")
     worker = fleet.start_worker()
     fleet.vaejob("reconstruct", str(folder), "--part-size", "20", "--job-id", "j")
     fleet.vaejob("watch", "j", expect=3)
