@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 
 import msgspec
 
@@ -25,6 +26,7 @@ class AttemptNotes:
         self._hints = hints
         self._worker = worker
         self._left: list[str] = []
+        self._lock = threading.Lock()  # the end of one part and the beginning of the next may come here at once
 
     def of_part(self, job_id: str, part: int) -> list[Attempt]:
         """All that are noted at the part. Raises the store's errors."""
@@ -58,14 +60,16 @@ class AttemptNotes:
 
     def remove_left(self) -> None:
         """Removes what could not be removed before; if that fails once more, nothing else is to suffer from it."""
-        if not self._left:
+        with self._lock:
+            left, self._left = self._left, []
+        if not left:
             return
         try:
-            self._store.delete(self._left)
+            self._store.delete(left)
         except (StoreUnavailable, StoreError) as error:
             log.warning("the note of an attempt is deleted later: %s", error)
-        else:
-            self._left.clear()
+            with self._lock:
+                self._left.extend(left)
 
     def _crashed(self, job_id: str) -> set[str]:
         try:

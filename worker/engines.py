@@ -32,6 +32,7 @@ class Engines:
         self._batch_size = settings.batch_size
         self.halved_from: int | None = None
         self._engine: Engine | None = None
+        self._streams: int | None = None  # of an engine before: torch's own number of threads is 1 since then
 
     def get(self, sha256: str) -> Engine:
         """The engine with exactly these weights. Raises BadCheckpoint, DeviceFailed; the store's errors meanwhile."""
@@ -81,6 +82,13 @@ class Engines:
     def _load(self, path: Path) -> Engine:
         from vae_core.model.engine import Engine  # torch is loaded here, in the child, on its first part
 
-        engine = Engine.load(path, device=self._device, batch_size=self._batch_size, threads=self._settings.threads)
+        engine = Engine.load(
+            path,
+            device=self._device,
+            batch_size=self._batch_size,
+            threads=self._streams or self._settings.threads,
+            streaming=True,
+        )
+        self._streams = engine.streams if engine.device_type == "cpu" else None
         log.info("checkpoint %s loaded: %s", engine.checkpoint_sha256[:12], engine.kind)
         return engine

@@ -6,10 +6,13 @@ import logging
 import os
 import socket
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
 from enum import Enum
-from typing import TYPE_CHECKING, NamedTuple
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from vae_core.documents import load_job, load_plan
 from vae_core.errors import (
@@ -27,18 +30,20 @@ from vae_core.jobs.codec import to_json, to_pretty_json
 from vae_core.jobs.job import Failure, Job, Plan
 from vae_core.jobs.layout import JobKeys
 from vae_core.jobs.parts import part_range
-from vae_core.jobs.records import PartRecord
 from vae_core.settings import Settings
 from vae_core.storage.base import Store
+from worker.accounting import accounted
 from worker.advancing import Advancer
 from worker.attempt_notes import AttemptNote, AttemptNotes
 from worker.attempts import Course, course_after
+from worker.closing import Closer
 from worker.engines import Engines
 from worker.guard import CancelWatch, JobCancelled, PartGuard, WorkerStopping
 from worker.hints import Hints
 from worker.lease import Lease
 from worker.making import Maker, Undoable
-from worker.runner import Assignment, Care, Machine, PartRunner
+from worker.pipeline import Pools
+from worker.runner import Assignment, Care, Machine, PartRun
 from worker.sender import Sender
 from worker.watchdog import Watchdog
 
@@ -47,8 +52,14 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_MOST_STREAMS = 256
+_DONE = object()
 _STORE_WAIT_S = 30.0
 _STORE_LOOK_S = 1.0
+
+
+T = TypeVar("T")
+Steps = Generator[None, None, T]
 
 
 class Outcome(Enum):
@@ -74,7 +85,7 @@ class PartHandler:
     """Handles one message at a time, on one device.
 
     owner: what the tokens of this process's leases begin with, so that its parent knows them should it die. on_commit:
-    called whenever a part was done here.
+    called whenever a part was done here. closer: does the ends of parts.
     """
 
     def __init__(
@@ -88,7 +99,9 @@ class PartHandler:
         *,
         owner: str = "",
         on_commit: Callable[[], None] = lambda: None,
+        closer: Closer | None = None,
     ) -> None:
+        self._closer = closer
         self._settings = settings
         self._store = store
         self._hints = hints
@@ -98,19 +111,37 @@ class PartHandler:
         self._maker = Maker(settings, store, engines)
         self._advancer = Advancer(store, hints, sender, settings)
         self._notes = AttemptNotes(store, hints, f"{socket.gethostname()}:{os.getpid()}")
-        executor = ThreadPoolExecutor(settings.io_threads, thread_name_prefix="io")
-        self._runner = PartRunner(store, executor)
+        self._io = ThreadPoolExecutor(settings.io_threads, thread_name_prefix="io")
+        self._model = ThreadPoolExecutor(_MOST_STREAMS, thread_name_prefix="model")  # of which as many as are used
 
     def handle(self, job_id: str, part: int) -> None:
         """Does the part unless it is committed, cancelled, paused or leased by another; then sends what the job needs.
 
-        Raises TransientError when Redis or the store is away, or when the device does not work (DeviceFailed): the part
-        is then sent again by the reconciler.
+        With a closer it returns once the device is free, and what is left is done beside the next part. Raises
+        TransientError when Redis or the store is away, or when the device does not work (DeviceFailed): the part is
+        then sent again by the reconciler.
         """
-        with Watchdog(f"job {job_id} part {part}", self._settings.batch_timeout_s) as watchdog:
-            self._handle(job_id, part, watchdog)
+        steps = self._steps(job_id, part)
+        if self._closer is None:
+            deque(steps, maxlen=0)
+        elif next(steps, _DONE) is not _DONE:
+            self._closer.hand_over(partial(self._rest, steps, job_id, part))
 
-    def _handle(self, job_id: str, part: int, watchdog: Watchdog) -> None:
+    def settle(self) -> None:
+        """Returns once nothing is left to do of parts that were handled before."""
+        if self._closer is not None:
+            self._closer.settle()
+
+    def _rest(self, steps: Iterator[None], job_id: str, part: int) -> None:
+        with accounted(f"part {part} of job {job_id!r}"):
+            deque(steps, maxlen=0)
+
+    def _steps(self, job_id: str, part: int) -> Iterator[None]:
+        """All that `handle` does, with one halt, at which the device is free: another thread may go on from there."""
+        with Watchdog(f"job {job_id} part {part}", self._settings.batch_timeout_s) as watchdog:
+            yield from self._watched_steps(job_id, part, watchdog)
+
+    def _watched_steps(self, job_id: str, part: int, watchdog: Watchdog) -> Iterator[None]:
         # Should this worker die before it has the lease, the part comes up again as soon as if it had had it.
         self._set_mark(job_id, part, self._settings.lease_s)
         self._notes.remove_left()
@@ -126,7 +157,7 @@ class PartHandler:
             return
         job, plan = open_job
         watchdog.beat()
-        outcome = self._claim_and_do(job, plan, part, watchdog)
+        outcome = yield from self._claim_and_do(job, plan, part, watchdog)
         watchdog.beat()
         # The lease is released by now: what is sent from here on finds the part free.
         if outcome is Outcome.CANCELLED:
@@ -157,7 +188,7 @@ class PartHandler:
             raise InvalidValue(f"part {part} of job {job_id} is in no plan")
         return job, plan
 
-    def _claim_and_do(self, job: Job, plan: Plan, part: int, watchdog: Watchdog) -> Outcome:
+    def _claim_and_do(self, job: Job, plan: Plan, part: int, watchdog: Watchdog) -> Steps[Outcome]:
         keys = JobKeys(job.job_id)
         ttl_s = self._settings.lease_s
         with Lease(self._hints, job.job_id, f"{part:05d}", ttl_s, part=part, owner=self._owner) as lease:
@@ -175,9 +206,9 @@ class PartHandler:
             if course.given_up is not None:
                 self._give_up(job.job_id, part, course.given_up)
                 return Outcome.SETTLED_OR_BACK
-            return self._attempt(_Claim(job, plan, part, lease, course, watchdog))
+            return (yield from self._attempt(_Claim(job, plan, part, lease, course, watchdog)))
 
-    def _attempt(self, claim: _Claim) -> Outcome:
+    def _attempt(self, claim: _Claim) -> Steps[Outcome]:
         """One attempt, noted in the bucket while it lasts: a note that stays is of an attempt that died."""
         job_id, part, course = claim.job.job_id, claim.part, claim.course
         if course.alone_from is not None:
@@ -192,7 +223,7 @@ class PartHandler:
         claim.watchdog.beat()
         note = self._notes.begin(job_id, part, claim.lease.token, course)
         try:
-            outcome = self._do_and_commit(claim, note)
+            outcome = yield from self._do_and_commit(claim, note)
         except TransientError:
             self._notes.remove(note)  # an error that passes is no death
             raise
@@ -204,11 +235,13 @@ class PartHandler:
         self._notes.remove(note)
         return outcome
 
-    def _do_and_commit(self, claim: _Claim, note: AttemptNote) -> Outcome:
+    def _do_and_commit(self, claim: _Claim, note: AttemptNote) -> Steps[Outcome]:
         """Raises TransientError, or whatever makes this attempt a failed one."""
         job_id, part = claim.job.job_id, claim.part
         try:
-            record = self._run(claim, note)
+            with closing(self._made(claim, note)) as run:
+                yield
+                record = run.finish()
             claim.lease.check()
         except JobCancelled:
             return Outcome.CANCELLED
@@ -229,22 +262,29 @@ class PartHandler:
         self._note_settled(job_id, part, len(record.errors) if first else None)
         return Outcome.SETTLED_OR_BACK
 
-    def _run(self, claim: _Claim, note: AttemptNote) -> PartRecord:
-        """The part's record. A device that has no room for a batch is given smaller ones, and the part begins anew."""
+    def _made(self, claim: _Claim, note: AttemptNote) -> PartRun:
+        """Once the model is done. A device that has no room for a batch is given smaller ones, and the part begins
+        anew.
+        """
         while True:
-            engine = self._maker.engine(claim.plan)
-            try:
-                return self._run_on(engine, claim, note)
-            except BatchTooLarge:
-                self._maker.halve_batches()
+            with ExitStack() as stack:
+                run = stack.enter_context(closing(self._run_on(self._maker.engine(claim.plan), claim, note)))
+                try:
+                    run.make()
+                except BatchTooLarge:
+                    self._maker.halve_batches()
+                    continue
+                stack.pop_all()  # it goes on
+                return run
 
-    def _run_on(self, engine: Engine, claim: _Claim, note: AttemptNote) -> PartRecord:
+    def _run_on(self, engine: Engine, claim: _Claim, note: AttemptNote) -> PartRun:
         job, plan, part, lease, course, watchdog = claim
-
         care = None
         if course.alone_from is not None:
             care = Care(course.alone_from, course.killers, note.take, note.items_over)
-        return self._runner.run(
+        return PartRun(
+            self._store,
+            Pools(self._io, self._model, engine.streams),
             Assignment(job, plan, part, lease.token),
             self._maker.kind(job, plan, part, engine),
             batch_size=engine.batch_size,

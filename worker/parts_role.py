@@ -17,6 +17,7 @@ from vae_core.jobs.ids import new_token
 from vae_core.settings import Settings
 from worker.app import make_app
 from worker.child_deaths import ChildDeaths
+from worker.closing import Closer
 from worker.connections import Connections
 from worker.engines import Engines
 from worker.hints import Hints
@@ -57,16 +58,23 @@ class _ChildHandler:
             self._stop.is_set,
             owner=self._owner,
             on_commit=lambda: self._health.committed(self._number),
+            closer=Closer(),
         )
 
     @property
     def _number(self) -> int:
         return getattr(current_process(), "index", 0) % len(self._devices)
 
+    def settle(self) -> None:
+        """Before the process ends: what is left of parts is done."""
+        if "_handler" in vars(self):
+            self._handler.settle()
+
     def handle(self, job_id: str, part: int) -> None:
         try:
             self._handler.handle(job_id, part)
         except DeviceFailed as error:
+            self.settle()
             count = self._health.device_failed(self._number)
             log.error("job %s part %d goes back, device failure %d in a row: %s", job_id, part, count, error)
             os._exit(DEVICE_FAILED)  # after some errors a process cannot use its device any more; the next one may
@@ -85,7 +93,8 @@ def run_parts(settings: Settings) -> int:
     connections = Connections(settings, app)
     stop, health = StopFlag(), Health(len(findings.devices))
     owner = f"{new_token()[:8]}-"
-    add_part_task(app, _ChildHandler(connections, findings.devices, stop, health, owner).handle)
+    handler = _ChildHandler(connections, findings.devices, stop, health, owner)
+    add_part_task(app, handler.handle)
     parent = os.getpid()
     hints = Hints(settings.broker_url, connections.channels)  # the parent's own; a child makes its own
 
@@ -105,6 +114,7 @@ def run_parts(settings: Settings) -> int:
         device=f"{', '.join(findings.devices)}: {findings.model}",
     )
     signals.worker_process_init.connect(lambda **_: die_with_parent(parent), weak=False)
+    signals.worker_process_shutdown.connect(lambda **_: handler.settle(), weak=False)
     signals.worker_shutting_down.connect(lambda **_: stop.set(), weak=False)
     signals.task_failure.connect(lambda **told: deaths.on_failure(**told), weak=False)
     return run_role(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor
+import time
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from vae_core.imaging.encoding import encoder_name
@@ -16,7 +16,7 @@ from vae_core.storage.base import Store
 from worker.guard import Guard
 from worker.kinds import Kind, Picture
 from worker.part_writer import PartWriter
-from worker.pipeline import run_batches
+from worker.pipeline import Batches, Pools
 
 
 class Assignment(NamedTuple):
@@ -51,15 +51,13 @@ class Care(NamedTuple):
     items_over: Callable[[], None]
 
 
-class PartRunner:
-    """Runs parts against one store, fetching and writing on `executor`'s threads."""
+class PartRun:
+    """One attempt at a part: `make` until the device is free, then `finish`; or `close`, to leave it at that."""
 
-    def __init__(self, store: Store, executor: Executor) -> None:
-        self._store = store
-        self._executor = executor
-
-    def run(
+    def __init__(
         self,
+        store: Store,
+        pools: Pools,
         assignment: Assignment,
         kind: Kind,
         *,
@@ -69,69 +67,96 @@ class PartRunner:
         on_progress: Callable[[int], None],
         beat: Callable[[], None] = lambda: None,
         care: Care | None = None,
-    ) -> PartRecord:
-        """Writes the part's outputs and returns its record, which the caller commits.
-
-        on_progress: told the number of finished items after each batch. beat: called whenever an item was read or
-        written, from many threads. care: None for a part that is as any other. Raises what the guard, the engine and
-        the store raise, and whatever else an item makes its code raise.
+    ) -> None:
+        """on_progress: told the number of finished items after each batch. beat: called whenever an item was read or
+        written, from many threads. care: None for a part that is as any other.
         """
-        work = PartWriter(self._store, assignment.job, assignment.plan, assignment.part, guard)
-        stages = _Stages(kind, work, guard, beat)
-        positions = part_range(assignment.plan, assignment.part)
-        done: list[ItemDone] = []
-        errors: list[ItemError] = []
-        with work.seconds.measured("total"):
-            batches = (
-                self._batches(positions, stages, batch_size)
-                if care is None
-                else self._carefully(positions, stages, batch_size, care)
-            )
-            for batch in batches:
-                errors.extend(item for item in batch if isinstance(item, ItemError))
-                done.extend(item for item in batch if isinstance(item, ItemDone))
-                on_progress(len(done) + len(errors))
-            if care is not None:
-                care.items_over()
-            items = work.write_shard(done) if assignment.job.spec.shards else done
-            work.write_sheet()
-            work.write_extremes()
-            work.write_latents()
+        self._assignment = assignment
+        self._machine = machine
+        self._on_progress = on_progress
+        self._care = care
+        self._work = PartWriter(store, assignment.job, assignment.plan, assignment.part, guard)
+        self._stages = _Stages(kind, self._work, guard, beat)
+        self._pools = pools
+        self._batch_size = batch_size
+        self._began = time.perf_counter()
+        self._done: list[ItemDone] = []
+        self._errors: list[ItemError] = []
+        self._batches: Batches[Any, Picture, ItemDone] | None = None
+
+    def make(self) -> None:
+        """Returns once the model is done with the part. Raises what the guard, the engine and the store raise, and
+        whatever else an item makes its code raise; then nothing of it goes on.
+        """
+        positions = part_range(self._assignment.plan, self._assignment.part)
+        if self._care is not None:
+            self._make_carefully(positions, self._care)
+            return
+        self._batches = self._pipelined(positions)
+        while not self._batches.all_made:
+            self._count(next(self._batches))
+
+    def finish(self) -> PartRecord:
+        """Writes what is left of the part's outputs, and returns its record, which the caller commits. May run on
+        another thread than `make`; raises the same.
+        """
+        for batch in self._batches or ():
+            self._count(batch)
+        assignment, work = self._assignment, self._work
+        items = work.write_shard(self._done) if assignment.job.spec.shards else self._done
+        work.write_sheet()
+        work.write_extremes()
+        work.write_latents()
+        work.seconds.add("total", time.perf_counter() - self._began)
         return PartRecord(
             part=assignment.part,
             items=tuple(items),
-            errors=tuple(sorted(errors, key=lambda error: error.index)),
+            errors=tuple(sorted(self._errors, key=lambda error: error.index)),
             files=tuple(sorted(work.files, key=lambda file: file.key)),
-            kind=f"{machine.kind}, {encoder_name(assignment.job.spec.format)}",
-            device=machine.device,
-            device_type=machine.device_type,
-            halved_from=machine.halved_from,
+            kind=f"{self._machine.kind}, {encoder_name(assignment.job.spec.format)}",
+            device=self._machine.device,
+            device_type=self._machine.device_type,
+            halved_from=self._machine.halved_from,
             input_bytes=work.input_bytes,
             seconds=work.seconds.rounded(),
             attempt=assignment.attempt,
             worker=f"{socket.gethostname()}:{os.getpid()}",
         )
 
-    def _batches(self, positions: Sequence[int], stages: _Stages, batch_size: int) -> Iterator[_Batch]:
-        return run_batches(
+    def close(self) -> None:
+        """Begins nothing more, and waits for what was begun."""
+        if self._batches is not None:
+            self._batches.close()
+
+    def _count(self, batch: _Batch) -> None:
+        self._errors.extend(item for item in batch if isinstance(item, ItemError))
+        self._done.extend(item for item in batch if isinstance(item, ItemDone))
+        if batch:
+            self._on_progress(len(self._done) + len(self._errors))
+
+    def _pipelined(self, positions: Sequence[int]) -> Batches[Any, Picture, ItemDone]:
+        return Batches(
             positions,
-            batch_size=batch_size,
-            executor=self._executor,
-            fetch=stages.fetch,
-            model=stages.model,
-            write=stages.write,
-            between_batches=stages.guard.between_batches,
+            batch_size=self._batch_size,
+            pools=self._pools,
+            fetch=self._stages.fetch,
+            model=self._stages.model,
+            write=self._stages.write,
+            between_batches=self._stages.guard.between_batches,
         )
 
-    def _carefully(self, positions: Sequence[int], stages: _Stages, batch_size: int, care: Care) -> Iterator[_Batch]:
-        yield [stages.kind.error(position, failure) for position, failure in care.killers.items()]
+    def _make_carefully(self, positions: Sequence[int], care: Care) -> None:
+        self._count([self._stages.kind.error(position, failure) for position, failure in care.killers.items()])
         left = [position for position in positions if position not in care.killers]
-        yield from self._batches([position for position in left if position < care.alone_from], stages, batch_size)
+        self._batches = self._pipelined([position for position in left if position < care.alone_from])
+        for batch in self._batches:
+            self._count(batch)
         for position in left:
             if position >= care.alone_from:
-                stages.guard.between_batches()
+                self._stages.guard.between_batches()
                 care.take(position)
-                yield stages.alone(position)
+                self._count(self._stages.alone(position))
+        care.items_over()
 
 
 _Batch = list[ItemDone | ItemError]

@@ -24,8 +24,11 @@ class StageSeconds:
         try:
             yield
         finally:
-            with self._lock:
-                self._seconds[stage] = self._seconds.get(stage, 0.0) + time.perf_counter() - began
+            self.add(stage, time.perf_counter() - began)
+
+    def add(self, stage: str, seconds: float) -> None:
+        with self._lock:
+            self._seconds[stage] = self._seconds.get(stage, 0.0) + seconds
 
     def timed(self, stage: str, call: Callable[[], T]) -> T:
         with self.measured(stage):

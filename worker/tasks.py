@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 from celery import Celery
 
-from vae_core.errors import TransientError, VaejobError
 from vae_core.jobs.channels import FINISH_TASK, PART_TASK, PLAN_TASK
 from vae_core.jobs.checks import check_int
 from vae_core.jobs.ids import check_job_id
 from vae_core.jobs.spec import MAX_ITEMS
-
-log = logging.getLogger(__name__)
+from worker.accounting import accounted
 
 
 def add_part_task(app: Celery, handle: Callable[[str, int], None]) -> None:
@@ -22,7 +18,7 @@ def add_part_task(app: Celery, handle: Callable[[str, int], None]) -> None:
 
     @app.task(name=PART_TASK)
     def part(job_id: str, number: int) -> None:
-        with _accounted(f"part {number!r} of job {job_id!r}"):
+        with accounted(f"part {number!r} of job {job_id!r}"):
             check_job_id(job_id)
             check_int("part", number, 0, MAX_ITEMS)
             handle(job_id, number)
@@ -33,25 +29,12 @@ def add_control_tasks(app: Celery, plan: Callable[[str], None], finish: Callable
 
     @app.task(name=PLAN_TASK)
     def plan_job(job_id: str) -> None:
-        with _accounted(f"planning job {job_id!r}"):
+        with accounted(f"planning job {job_id!r}"):
             check_job_id(job_id)
             plan(job_id)
 
     @app.task(name=FINISH_TASK)
     def finish_job(job_id: str) -> None:
-        with _accounted(f"finishing job {job_id!r}"):
+        with accounted(f"finishing job {job_id!r}"):
             check_job_id(job_id)
             finish(job_id)
-
-
-@contextmanager
-def _accounted(what: str) -> Iterator[None]:
-    """No error leaves a task: the message is over either way, and the reconciler sends again what is still to do."""
-    try:
-        yield
-    except TransientError as error:
-        log.warning("%s is put off: %s", what, error)
-    except VaejobError as error:
-        log.error("%s: %s", what, error)
-    except Exception:  # a fault of the code: the job stays open, and the reconciler comes back to it
-        log.exception("%s failed", what)

@@ -45,4 +45,5 @@ def _window_sums(values: NDArray[np.int32]) -> NDArray[np.int32]:
     values = fours[:, :-3] + twos[:, 4:-1] + values[:, 6:]  # (N, H - 6, W, C)
     twos = values[:, :, :-1] + values[:, :, 1:]
     fours = twos[:, :, :-2] + twos[:, :, 2:]
-    return fours[:, :, :-3] + twos[:, :, 4:-1] + values[:, :, 6:]
+    sums: NDArray[np.int32] = fours[:, :, :-3] + twos[:, :, 4:-1] + values[:, :, 6:]
+    return sums

@@ -36,14 +36,20 @@ class Engine:
     """Runs one network with one fixed batch shape; build it with `Engine.load`.
 
     Arrays go in and come out in NumPy: images are uint8 (B, H, W, 3), latents float32 (B, Z). A short batch is padded,
-    so that no item's result depends on its neighbours, its place, or the number of threads. Not safe to share between
-    threads.
+    so that no item's result depends on its neighbours or its place. Up to `streams` threads may share it.
     """
 
     def __init__(
-        self, network: Network, prior: Prior, checkpoint_sha256: str, device: torch.device, batch_size: int
+        self,
+        network: Network,
+        prior: Prior,
+        checkpoint_sha256: str,
+        device: torch.device,
+        batch_size: int,
+        streams: int = 1,
     ) -> None:
         """network: folded, on `device`, channels last. Callers use `Engine.load`."""
+        self.streams = streams
         self._network = network
         self._prior = prior
         self._device = device
@@ -66,17 +72,25 @@ class Engine:
         """The same network in memory, run in another batch shape; its kind, and so its bytes, may differ."""
         if self._device.type == "cuda":
             torch.cuda.empty_cache()
-        return Engine(self._network, self._prior, self.checkpoint_sha256, self._device, batch_size)
+        return Engine(self._network, self._prior, self.checkpoint_sha256, self._device, batch_size, self.streams)
 
     @classmethod
     def load(
-        cls, path: Path, *, device: str = "auto", batch_size: int | None = None, threads: int | None = None
+        cls,
+        path: Path,
+        *,
+        device: str = "auto",
+        batch_size: int | None = None,
+        threads: int | None = None,
+        streaming: bool = False,
     ) -> Engine:
         """Load a checkpoint.
 
         device: `auto`, `cpu`, `cuda` or `cuda:N`. batch_size: 1 to 4096; left out, the fixed one of the device type.
-        threads: of the whole process, for computation on the CPU; left out, torch's own choice stays. Raises
-        BadCheckpoint, InvalidValue, or DeviceFailed when the device cannot even hold the weights.
+        threads: of the whole process, for computation on the CPU; left out, torch's own choice stays. streaming: on a
+        CPU let as many threads run a batch each, rather than all of them one batch: more images a second, and the bytes
+        do not depend on their number. Raises BadCheckpoint, InvalidValue, or DeviceFailed when the device cannot even
+        hold the weights.
         """
         found = find_device(device)
         size = default_batch_size(found) if batch_size is None else batch_size
@@ -84,12 +98,16 @@ class Engine:
         if threads is not None:
             _check_range("threads", threads, 1024)
             torch.set_num_threads(threads)
+        streams = 1
+        if streaming and found.type == "cpu":
+            streams = torch.get_num_threads()
+            torch.set_num_threads(1)
         network, prior, info = load_checkpoint(path)
         # Folded before it moves: the folded weights are then the same on every device.
         folded = network.fold().to(memory_format=torch.channels_last)
         try:
             with _device_errors(size):
-                return cls(folded.to(found), prior, info.sha256, found, size)
+                return cls(folded.to(found), prior, info.sha256, found, size, streams)
         except BatchTooLarge as exc:
             raise DeviceFailed(f"device {device} has no room for the weights of {path}") from exc
 
@@ -152,11 +170,13 @@ class Engine:
     @contextlib.contextmanager
     def _running(self) -> Iterator[None]:
         """No gradients; on a GPU only algorithms that give the same bits each time, at full float32 precision."""
-        with (
-            torch.inference_mode(),
-            torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False),
-            _device_errors(self.batch_size),
-        ):
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(_device_errors(self.batch_size))
+            stack.enter_context(torch.inference_mode())
+            if self.device_type == "cuda":  # these belong to the process, and there only one thread is at it
+                stack.enter_context(
+                    torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False)
+                )
             yield
 
     def _check_images(self, images: np.ndarray) -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
 from vae_core.jobs.records import ItemError
-from worker.pipeline import BATCHES_AHEAD, BATCHES_BEHIND, run_batches
+from worker.pipeline import BATCHES_AHEAD, BATCHES_BEHIND, Batches, Pools
 
 
 @pytest.fixture
@@ -18,21 +20,69 @@ def executor() -> Iterator[Executor]:
         yield pool
 
 
-def run(executor: Executor, count: int, batch_size: int = 4, **stages: object) -> list[object]:
+def run(executor: Executor, count: int, batch_size: int = 4, streams: int = 1, **stages: object) -> list[object]:
     """All results, in order; a stage that is not given passes its items through."""
+    with ThreadPoolExecutor(streams) as model_pool:
+        return [
+            item
+            for batch in batches(Pools(executor, model_pool, streams), count, batch_size, **stages)
+            for item in batch
+        ]
+
+
+def batches(pools: Pools, count: int, batch_size: int = 4, **stages: object) -> Batches[int, int, int]:
     defaults = {
         "fetch": lambda index: index,
         "model": lambda fetched: list(fetched),
         "write": lambda made: made,
         "between_batches": lambda: None,
     }
-    batches = run_batches(range(count), batch_size=batch_size, executor=executor, **{**defaults, **stages})  # type: ignore[arg-type]
-    return [item for batch in batches for item in batch]
+    return Batches(range(count), batch_size=batch_size, pools=pools, **{**defaults, **stages})  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("streams", [1, 3])
 @pytest.mark.parametrize("count", [0, 1, 3, 4, 5, 40])
-def test_every_item_comes_out_once_and_in_order_when_batches_are_full_or_not(executor: Executor, count: int) -> None:
-    assert run(executor, count) == list(range(count))
+def test_every_item_comes_out_once_and_in_order_when_batches_are_full_or_not(
+    executor: Executor, count: int, streams: int
+) -> None:
+    assert run(executor, count, streams=streams) == list(range(count))
+
+
+def test_items_come_out_in_order_when_later_batches_are_made_first(executor: Executor) -> None:
+    def model(fetched: Sequence[int]) -> list[int]:
+        time.sleep(0.05 if fetched[0] % 8 == 0 else 0)
+        return list(fetched)
+
+    assert run(executor, 40, streams=2, model=model) == list(range(40))
+
+
+def test_as_many_batches_are_made_at_once_as_there_are_streams(executor: Executor) -> None:
+    meeting = threading.Barrier(3, timeout=10)
+
+    def model(fetched: Sequence[int]) -> list[int]:
+        meeting.wait()
+        return list(fetched)
+
+    assert run(executor, 36, streams=3, model=model) == list(range(36))
+
+
+@pytest.mark.parametrize("count", [0, 3, 40])
+def test_rest_can_be_read_by_another_thread_when_all_batches_are_made(executor: Executor, count: int) -> None:
+    release = threading.Event()
+
+    def write(item: int) -> int:
+        if item == count - 1:
+            release.wait(10)
+        return item
+
+    with ThreadPoolExecutor(1) as model_pool, ThreadPoolExecutor(1) as other:
+        found = batches(Pools(executor, model_pool), count, write=write)
+        first: list[int] = []
+        while not found.all_made:
+            first.extend(next(found))  # type: ignore[arg-type]
+        rest = other.submit(lambda: [item for batch in found for item in batch])
+        release.set()
+        assert first + rest.result(10) == list(range(count))
 
 
 def test_item_leaves_its_batch_when_its_fetch_gives_an_error(executor: Executor) -> None:
@@ -48,15 +98,15 @@ def test_item_leaves_its_batch_when_its_fetch_gives_an_error(executor: Executor)
     assert sizes == [3, 2]
 
 
-@pytest.mark.parametrize("stage", ["fetch", "write"])
+@pytest.mark.parametrize("stage", ["fetch", "model", "write"])
 def test_no_work_goes_on_when_a_stage_has_raised(stage: str) -> None:
     running = 0
     lock = threading.Lock()
     release = threading.Event()
 
-    def work(item: int) -> int:
+    def work(item: Any) -> Any:
         nonlocal running
-        if item == 5:
+        if item in (5, [20, 21, 22, 23]):
             release.set()
             raise OSError("the store is away")
         with lock:
@@ -67,7 +117,7 @@ def test_no_work_goes_on_when_a_stage_has_raised(stage: str) -> None:
         return item
 
     with ThreadPoolExecutor(16) as wide, pytest.raises(OSError, match="the store is away"):
-        run(wide, 40, **{stage: work})
+        run(wide, 40, streams=2, **{stage: work})
     assert running == 0
 
 
@@ -87,7 +137,8 @@ def test_next_batch_does_not_begin_when_the_guard_says_stop(executor: Executor) 
 
     with pytest.raises(InterruptedError):
         run(executor, 40, model=model, between_batches=guard)
-    assert modelled == list(range(8))
+    assert modelled == list(range(len(modelled)))
+    assert len(modelled) <= 8
 
 
 def test_reading_ahead_is_bounded_when_the_model_is_slow(executor: Executor) -> None:
@@ -106,7 +157,7 @@ def test_reading_ahead_is_bounded_when_the_model_is_slow(executor: Executor) -> 
         return list(batch)
 
     run(executor, 80, fetch=fetch, model=model)
-    assert most_ahead <= 4 * (BATCHES_AHEAD + 1)
+    assert most_ahead <= 4 * (BATCHES_AHEAD + 3)
 
 
 def test_writing_behind_is_bounded_when_writes_are_slow() -> None:
@@ -127,4 +178,4 @@ def test_writing_behind_is_bounded_when_writes_are_slow() -> None:
 
     with ThreadPoolExecutor(1) as slow:
         run(slow, 80, model=model, write=write)
-    assert most_behind <= 4 * (BATCHES_BEHIND + 2)
+    assert most_behind <= 4 * (BATCHES_BEHIND + 4)
