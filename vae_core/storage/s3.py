@@ -18,6 +18,7 @@ from vae_core.storage.keys import bucket_key, shown
 from vae_core.storage.s3_client import S3Options, shared_connection, tag_of
 from vae_core.storage.s3_deletion import delete_batch
 from vae_core.storage.s3_errors import answer_of
+from vae_core.storage.s3_fast import ShortWay
 from vae_core.storage.s3_listing import folder_names, objects
 from vae_core.storage.s3_streaming import chunks
 
@@ -59,6 +60,7 @@ class S3Store:
         self._prefix = prefix
         self._root = f"{prefix}/" if prefix else ""
         self._connection = shared_connection(options)
+        self._short_way = ShortWay(self._connection, bucket)
         self._conditional = _Conditional.UNKNOWN
         self._bucket_seen_at = -math.inf
         self._batches = True
@@ -72,6 +74,8 @@ class S3Store:
 
     def read(self, key: str, *, max_bytes: int | None = None, if_tag: str | None = None) -> Blob:
         name = bucket_key(self._root, key, self.url)
+        if (blob := self._short_way.read(name, max_bytes=max_bytes, if_tag=if_tag)) is not None:
+            return blob
 
         def operation(client: S3Client) -> Blob:
             try:
@@ -130,6 +134,8 @@ class S3Store:
     def write(self, key: str, data: bytes, *, content_type: str | None = None) -> str:
         name = bucket_key(self._root, key, self.url)
         kind = content_type or "application/octet-stream"
+        if (tag := self._short_way.write(name, data, kind)) is not None:
+            return tag
 
         def operation(client: S3Client) -> str:
             return client.put_object(Bucket=self._bucket, Key=name, Body=data, ContentType=kind).get("ETag", "")

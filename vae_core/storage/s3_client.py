@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
-import boto3
+from boto3.session import Session
 from botocore.config import Config
 
 from vae_core.errors import StoreError
@@ -45,28 +45,27 @@ class S3Connection:
     """A client that is made on first use and made anew after a fork: sockets and locks do not survive one."""
 
     def __init__(self, options: S3Options) -> None:
-        self._options = options
-        self._made: tuple[int, S3Client] | None = None
+        self.options = options
+        self._made: tuple[int, Session, S3Client] | None = None
         # One lock per process: a child may be forked while another thread of its parent holds the parent's.
         self._locks: dict[int, threading.Lock] = {}
         # A client made before a fork is kept: collecting it in the child would tidy up connections of the parent.
         self._inherited: list[S3Client] = []
 
-    def _client(self, what: str) -> S3Client:
-        """The client of this process. Raises StoreError if boto3 cannot make one from its settings."""
+    def made(self, what: str) -> tuple[Session, S3Client]:
+        """The session and the client of this process. Raises StoreError if boto3 cannot make one from its settings."""
         pid = os.getpid()
         made = self._made
         if made is not None and made[0] == pid:
-            return made[1]
+            return made[1:]
         with self._locks.setdefault(pid, threading.Lock()):
             made = self._made
             if made is not None and made[0] == pid:
-                return made[1]
+                return made[1:]
             if made is not None:
-                self._inherited.append(made[1])
-            client = self._make(what)
-            self._made = (pid, client)
-            return client
+                self._inherited.append(made[2])
+            self._made = (pid, *self._make(what))
+            return self._made[1:]
 
     def call(self, what: str, operation: Callable[[S3Client], T]) -> T:
         """What `operation` returns, retried while the store is unavailable.
@@ -76,19 +75,19 @@ class S3Connection:
         """
 
         def attempt() -> T:
-            client = self._client(what)
+            _, client = self.made(what)
             try:
                 return operation(client)
             except FAILURES as exc:
                 raise translated(exc, what, self._endpoint(client)) from exc
 
-        return self._options.retry.run(attempt)
+        return self.options.retry.run(attempt)
 
     def _endpoint(self, client: S3Client) -> str:
-        return self._options.endpoint_url or client.meta.endpoint_url
+        return self.options.endpoint_url or client.meta.endpoint_url
 
-    def _make(self, what: str) -> S3Client:
-        options = self._options
+    def _make(self, what: str) -> tuple[Session, S3Client]:
+        options = self.options
         config = Config(
             connect_timeout=options.connect_timeout_s,
             read_timeout=options.read_timeout_s,
@@ -102,15 +101,13 @@ class S3Connection:
         )
         try:
             # A session of its own: boto3's default one must not be shared between threads while a client is made.
-            return boto3.session.Session().client(
-                "s3",
-                config=config,
-                endpoint_url=options.endpoint_url,
+            session = Session(
                 region_name=options.region,
                 aws_access_key_id=options.access_key_id,
                 aws_secret_access_key=options.secret_access_key,
                 aws_session_token=options.session_token,
             )
+            return session, session.client("s3", config=config, endpoint_url=options.endpoint_url)
         except FAILURES as exc:
             raise translated(exc, what, options.endpoint_url) from exc
         except ValueError as exc:
