@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import multiprocessing
 import threading
@@ -63,13 +64,15 @@ class Backend:
         return self.open("jobs here")
 
 
-@pytest.fixture(params=["folder", "moto", "rclone"])
+@pytest.fixture(params=["folder", "moto", "rclone", "moto by the short way", "rclone by the short way"])
 def backend(request: pytest.FixtureRequest, tmp_path: Path) -> Backend:
-    if request.param == "folder":
+    name, _, short_way = request.param.partition(" ")
+    if name == "folder":
         return Backend("folder", lambda prefix: open_store(f"{tmp_path}/store/{prefix}"))
-    server: S3Server = request.getfixturevalue(f"s3_{request.param}")
+    server: S3Server = request.getfixturevalue(f"s3_{name}")
     bucket = server.make_bucket()
-    return Backend(request.param, lambda prefix: open_store(f"s3://{bucket}/{prefix}", s3=server.options))
+    options = dataclasses.replace(server.options, short_way_after=0 if short_way else 2**30)
+    return Backend(name, lambda prefix: open_store(f"s3://{bucket}/{prefix}", s3=options))
 
 
 @pytest.fixture

@@ -51,6 +51,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _serve(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         self.server.requests.append(f"{self.command} {self.path}")
+        self.server.agents.append(self.headers.get("User-Agent") or "")
         fault = self.server.take(self) or Fault()
         if fault.first is not None:
             fault.first()
@@ -108,7 +109,7 @@ class _Handler(BaseHTTPRequestHandler):
 class FaultyServer(ThreadingHTTPServer):
     """Passes requests on to a server on 127.0.0.1 unless a fault is waiting for them.
 
-    requests: method and path of each, in order of arrival. body_bytes: bytes of bodies sent to clients.
+    requests: method and path of each, in order of arrival; agents: who sent it. body_bytes: of bodies sent to clients.
     """
 
     daemon_threads = True
@@ -117,6 +118,7 @@ class FaultyServer(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.upstream_port = upstream_port
         self.requests: list[str] = []
+        self.agents: list[str] = []
         self.body_bytes = 0
         self.stopping = threading.Event()
         self._faults: list[Fault] = []
@@ -137,6 +139,7 @@ class FaultyServer(ThreadingHTTPServer):
         with self._lock:
             self._faults.clear()
         self.requests.clear()
+        self.agents.clear()
         self.body_bytes = 0
 
     def take(self, request: BaseHTTPRequestHandler) -> Fault | None:

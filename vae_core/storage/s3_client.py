@@ -28,6 +28,7 @@ class S3Options:
     pool_size: connections kept open, one per thread that uses the store at once.
     connect_timeout_s: for each address of the endpoint; read_timeout_s: between two bytes of an answer.
     retry: what happens when there is none. With nothing at the address a call fails within about 6 s.
+    short_way_after: how many calls in a row go well before obstore is used (see `s3_fast`).
     """
 
     endpoint_url: str | None = None
@@ -39,13 +40,18 @@ class S3Options:
     connect_timeout_s: float = 3.0
     read_timeout_s: float = 20.0
     retry: Retry = field(default_factory=Retry)
+    short_way_after: int = 16
 
 
 class S3Connection:
-    """A client that is made on first use and made anew after a fork: sockets and locks do not survive one."""
+    """A client that is made on first use and made anew after a fork: sockets and locks do not survive one.
+
+    calls_gone_well: how many in a row, up to now.
+    """
 
     def __init__(self, options: S3Options) -> None:
         self.options = options
+        self.calls_gone_well = 0
         self._made: tuple[int, Session, S3Client] | None = None
         # One lock per process: a child may be forked while another thread of its parent holds the parent's.
         self._locks: dict[int, threading.Lock] = {}
@@ -77,9 +83,12 @@ class S3Connection:
         def attempt() -> T:
             _, client = self.made(what)
             try:
-                return operation(client)
+                result = operation(client)
             except FAILURES as exc:
+                self.calls_gone_well = 0
                 raise translated(exc, what, self._endpoint(client)) from exc
+            self.calls_gone_well += 1
+            return result
 
         return self.options.retry.run(attempt)
 

@@ -1,12 +1,12 @@
-"""The short way to an S3 bucket: whole objects read and written by obstore, which takes a seventh of boto3's time.
+"""The short way to an S3 bucket: small whole objects read and written by obstore, in a seventh of boto3's time.
 
-Whatever goes other than well is left to boto3: this way knows no retries, no error texts, and not every key.
+Whatever goes other than well is left to boto3: this way knows no retries, no error texts, and not every key. It is
+taken only while boto3 is seen to reach the server, so that a store that is away or refuses costs no second wait.
 """
 
 from __future__ import annotations
 
 import os
-import time
 from typing import TYPE_CHECKING
 
 from vae_core.errors import VaejobError
@@ -16,19 +16,25 @@ from vae_core.storage.s3_client import S3Connection, tag_of
 if TYPE_CHECKING:
     from obstore.store import S3Store as Bucket
 
-_MOST_FAILURES = 3
-_REST_S = 30.0
+# obstore's limit of time is on the whole request, and not on each wait: what is longer is left to boto3.
+MAX_BYTES = 8 * 2**20
+_MOST_CALLS = 4096
+
+_loaded_by: int | None = None  # the process whose threads obstore works with: they do not survive a fork
 
 
 class ShortWay:
-    """One bucket, by way of a connection's settings. Safe to share between threads, and across a fork."""
+    """One bucket, by way of a connection's settings. Safe to share between threads, and across a fork.
+
+    It opens once as many calls of boto3 in a row have gone well as the options say, and closes with each failure of
+    its own, for twice as many each time: a server, or a setting, that obstore does not get on with is left alone soon.
+    """
 
     def __init__(self, connection: S3Connection, bucket: str) -> None:
         self._connection = connection
         self._bucket = bucket
         self._made: tuple[int, Bucket | None] | None = None
-        self._failures = 0  # in a row
-        self._rests_until = 0.0
+        self._opens_after = connection.options.short_way_after
 
     def read(self, name: str, *, max_bytes: int | None, if_tag: str | None) -> Blob | None:
         """The object's whole content, or None where boto3 is to be asked: it knows what is wrong.
@@ -43,41 +49,46 @@ class ShortWay:
         try:
             answer = get(bucket, name, options={"if_match": f'"{if_tag}"'} if if_tag is not None else None)
             tag, size = tag_of(answer.meta["e_tag"] or ""), answer.meta["size"]
-            if (if_tag is not None and tag != if_tag) or (max_bytes is not None and size > max_bytes):
+            if (if_tag is not None and tag != if_tag) or size > (
+                MAX_BYTES if max_bytes is None else min(MAX_BYTES, max_bytes)
+            ):
                 return None
             data = bytes(answer.bytes())
         except (exceptions.NotFoundError, exceptions.PreconditionError):
             return None
-        except (exceptions.BaseError, ValueError, RuntimeError, OSError):
+        except ValueError:  # a key that obstore takes for none
+            return None
+        except (exceptions.BaseError, RuntimeError, OSError):
             self._failed()
             return None
-        self._failures = 0
+        self._opens_after = self._connection.options.short_way_after
         return Blob(data, tag) if len(data) == size else None
 
     def write(self, name: str, data: bytes, content_type: str) -> str | None:
         """The tag of the object that was put there, or None where boto3 is to do it, whether or not it was."""
-        bucket = self._usable(name)
+        bucket = self._usable(name) if len(data) <= MAX_BYTES else None
         if bucket is None:
             return None
         from obstore import exceptions, put
 
         try:
             answer = put(bucket, name, data, attributes={"Content-Type": content_type}, use_multipart=False)
-        except (exceptions.BaseError, ValueError, RuntimeError, OSError):
+        except ValueError:
+            return None
+        except (exceptions.BaseError, RuntimeError, OSError):
             self._failed()
             return None
-        self._failures = 0
+        self._opens_after = self._connection.options.short_way_after
         return tag_of(answer["e_tag"] or "") or None
 
     def _failed(self) -> None:
-        self._failures += 1
-        if self._failures >= _MOST_FAILURES:  # a server or a setting that it does not understand, or none at all
-            self._failures, self._rests_until = 0, time.monotonic() + _REST_S
+        self._connection.calls_gone_well = 0
+        self._opens_after = min(2 * self._opens_after + 1, _MOST_CALLS)
 
     def _usable(self, name: str) -> Bucket | None:
         if name.startswith("/") or name.endswith("/"):  # obstore would leave these slashes out
             return None
-        if time.monotonic() < self._rests_until:
+        if self._connection.calls_gone_well < self._opens_after:
             return None
         pid = os.getpid()
         if self._made is None or self._made[0] != pid:
@@ -85,7 +96,12 @@ class ShortWay:
         return self._made[1]
 
     def _make(self) -> Bucket | None:
-        """None where obstore is not installed, and where boto3 has no client for the settings either."""
+        """None where obstore is not installed or not usable, and where boto3 has no client for the settings either."""
+        global _loaded_by
+        if _loaded_by is None:
+            _loaded_by = os.getpid()
+        if _loaded_by != os.getpid():
+            return None
         try:
             from obstore.auth.boto3 import Boto3CredentialProvider
             from obstore.exceptions import BaseError
