@@ -76,16 +76,34 @@ def is_folder(name: bytes, parent: int) -> bool:
 
 def _child(parent: int, name: bytes, url: str, *, create: bool) -> int:
     """A descriptor of the folder `name` in `parent`, which the caller closes."""
-    if create:
+    try:
+        try:
+            return os.open(name, _FOLDER_FLAGS, dir_fd=parent)
+        except FileNotFoundError:
+            if not create:
+                raise
         with suppress(FileExistsError):
             os.mkdir(name, dir_fd=parent)
-    try:
         return os.open(name, _FOLDER_FLAGS, dir_fd=parent)
     except OSError as exc:
         # O_DIRECTORY and O_NOFOLLOW together answer a link with ENOTDIR on Linux and ELOOP elsewhere.
         if exc.errno in (errno.ENOTDIR, errno.ELOOP):
             refuse_link(name, parent, url)
         raise
+
+
+def _root(path: str, url: str, *, create: bool) -> int:
+    """A descriptor of the root, which may be reached by links, and which the caller closes."""
+    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+    if not create:
+        return os.open(path, flags)
+    try:
+        with suppress(FileNotFoundError):
+            return os.open(path, flags)
+        Path(path).mkdir(parents=True, exist_ok=True)
+        return os.open(path, flags)
+    except (FileNotFoundError, NotADirectoryError, FileExistsError) as exc:
+        raise StoreError(f"{url}: the folder cannot be made; expected a path where one can be") from exc
 
 
 @contextmanager
@@ -95,12 +113,7 @@ def folder(root: str, segments: Sequence[bytes], url: str, *, create: bool = Fal
     create: make the root and the folders that are missing. Raises FileNotFoundError, or NotADirectoryError where a
     file is in the way, as the system does; StoreError for a link.
     """
-    if create:
-        try:
-            Path(root).mkdir(parents=True, exist_ok=True)
-        except (FileNotFoundError, NotADirectoryError, FileExistsError) as exc:
-            raise StoreError(f"{url}: the folder cannot be made; expected a path where one can be") from exc
-    current = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    current = _root(root, url, create=create)
     try:
         for segment in segments:
             try:
