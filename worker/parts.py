@@ -214,6 +214,7 @@ class PartHandler:
         if course.alone_from is not None:
             what = "job %s part %d did not come back from %d attempts: its items are worked on alone from %d on"
             log.warning(what, job_id, part, course.number - 1, course.alone_from)
+            self.settle()  # should this process die with one item in hand, no other part can be the reason
         try:
             self._maker.engine(claim.plan)  # before the note: a process that dies as it loads says nothing of the part
         except BadCheckpoint as error:
