@@ -85,7 +85,7 @@ class JobFolder:
             part=part,
             items=tuple(items),
             errors=tuple(errors),
-            files=(self.put(sheet_name(part), sheet, "image/webp"),),
+            files=(self.put(sheet_name(part), sheet, "image/jpeg"),),
             kind="drawn by the tests",
             seconds={"total": 1.5},
             attempt="a",

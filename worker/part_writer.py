@@ -113,7 +113,7 @@ class PartWriter:
         if tiles:
             with self.seconds.measured("sheet"):
                 data = atlas(tiles)
-            self._put_file(sheet_name(self._part), data, "image/webp")
+            self._put_file(sheet_name(self._part), data, "image/jpeg")
 
     def write_extremes(self) -> None:
         """Writes the fitted inputs that came out worst and best, for the sheets of the whole job."""

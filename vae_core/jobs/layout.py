@@ -85,7 +85,7 @@ def part_of(key: str, extension: str = "json") -> int | None:
 
 def sheet_name(part: int) -> str:
     """An atlas of a part's images, relative to the job's folder."""
-    return f"sheets/{part:05d}.webp"
+    return f"sheets/{part:05d}.jpg"
 
 
 def shard_name(part: int) -> str:

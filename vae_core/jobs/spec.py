@@ -15,7 +15,7 @@ from vae_core.jobs.sources import parse_source
 from vae_core.jobs.walk import Walk, corner_walk, pair_walk, path_walk
 
 MAX_ITEMS = 10_000_000
-MAX_PART_SIZE = 8000  # twice as many tiles still fit the largest WebP, 16,383 pixels a side
+MAX_PART_SIZE = 8000  # twice as many tiles still fit a picture of 16,383 pixels a side, as browsers show them
 MAX_TEMPERATURE = 2.0
 MAX_NOISE = 1.0
 FORMATS = ("png", "jpeg", "webp")

@@ -27,7 +27,7 @@ RECORD = PartRecord(
     part=0,
     items=(ITEM,),
     errors=(ItemError(index=4, code="empty", message="the file is empty", source="a.jpg"),),
-    files=(SideFile(key="sheets/00000.webp", sha256="cd", size_bytes=20, tag="t"),),
+    files=(SideFile(key="sheets/00000.jpg", sha256="cd", size_bytes=20, tag="t"),),
     kind="cpu",
     seconds={"model": 0.5},
     attempt="t0ken",

@@ -92,7 +92,7 @@ def test_keys_are_those_of_the_design_when_made() -> None:
     assert keys.dead(7) == "jobs/my-job/dead/00007.json"
     assert keys.attempts(7) == "jobs/my-job/attempts/00007/"
     assert keys.attempt(7, "t0ken") == "jobs/my-job/attempts/00007/t0ken"
-    assert sheet_name(7) == "sheets/00007.webp"
+    assert sheet_name(7) == "sheets/00007.jpg"
     assert fitted_input_name(7) == "sheets/inputs/00000007.png"
 
 

@@ -23,7 +23,7 @@ def test_results_are_fetched_when_the_job_has_ended(vaejob: Vaejob, store: Store
     assert outcome.code == 0
     files = sorted(path.relative_to(tmp_path / "cars").as_posix() for path in (tmp_path / "cars").rglob("*.*"))
     images = [f"images/{index:08d}.png" for index in range(10)]
-    sheets = [f"sheets/{part:05d}.webp" for part in range(3)]
+    sheets = [f"sheets/{part:05d}.jpg" for part in range(3)]
     assert files == sorted([*images, *sheets, "manifest.jsonl", "errors.jsonl", "index.html"])
     assert (tmp_path / "cars/images/00000003.png").read_bytes() == b"image 3"
 

@@ -21,7 +21,7 @@ FILES = {
     "manifest.jsonl": (b"{}\n", "application/x-ndjson"),
     "summary.json": (b"{}", "application/json"),
     "grid.png": (b"png", "image/png"),
-    "sheets/00000.webp": (b"webp", "image/webp"),
+    "sheets/00000.jpg": (b"atlas", "image/jpeg"),
     "images/a b/%2E%2E/\u00e9.JPG": (b"jpeg", "image/jpeg"),
     "_SUCCESS": (b"", "application/octet-stream"),
 }

@@ -78,20 +78,20 @@ CHANGES: list[tuple[str, Change, list[tuple[str, int | None, str | None]]]] = [
     ),
     (
         "a sheet is changed",
-        lambda store: store.write(f"{ROOT}sheets/00001.webp", b"sheet 2"),
-        [("changed", None, "sheets/00001.webp")],
+        lambda store: store.write(f"{ROOT}sheets/00001.jpg", b"sheet 2"),
+        [("changed", None, "sheets/00001.jpg")],
     ),
     ("the page is changed", lambda store: store.write(f"{ROOT}index.html", b"<q>"), [("changed", None, "index.html")]),
     ("the page is gone", lambda store: store.delete([f"{ROOT}index.html"]), [("missing", None, "index.html")]),
     (
         "a record is gone",
         lambda store: store.delete([f"{ROOT}parts/00001.json"]),
-        [("missing", None, "parts/00001.json"), ("stranger", None, "sheets/00001.webp")],
+        [("missing", None, "parts/00001.json"), ("stranger", None, "sheets/00001.jpg")],
     ),
     (
         "a record is damaged",
         lambda store: store.write(f"{ROOT}parts/00001.json", b"{}"),
-        [("unreadable", None, "parts/00001.json"), ("stranger", None, "sheets/00001.webp")],
+        [("unreadable", None, "parts/00001.json"), ("stranger", None, "sheets/00001.jpg")],
     ),
     (
         "a line is left out",
@@ -259,7 +259,7 @@ def test_verify_is_refused_when_the_job_has_not_ended(vaejob: Vaejob, store: Sto
 @pytest.mark.parametrize("state", ["failed", "cancelled"])
 def test_leftovers_are_counted_when_the_job_did_not_succeed(state: str, vaejob: Vaejob, store: Store) -> None:
     work.whole_job(store, "cars", state=state, parts=2)
-    for name in ("images/00000008.png", "sheets/00002.webp", "latents/00002.npy"):
+    for name in ("images/00000008.png", "sheets/00002.jpg", "latents/00002.npy"):
         store.write(ROOT + name, b"left")
     outcome = vaejob("verify", "cars", "--json")
     assert outcome.code == 0

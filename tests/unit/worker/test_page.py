@@ -112,7 +112,7 @@ def test_items_stand_in_the_order_of_their_tiles_when_there_are_several_parts() 
     parts = [record(1, [item(3), item(2, outlier=1.23456789)]), record(0, [item(0)], with_sheet=False)]
     data = data_of(page_of(parts))
     assert [sheet["part"] for sheet in data["sheets"]] == [0, 1]
-    assert [sheet["file"] for sheet in data["sheets"]] == [None, "sheets/00001.webp"]
+    assert [sheet["file"] for sheet in data["sheets"]] == [None, "sheets/00001.jpg"]
     assert [row[0] for row in data["sheets"][1]["items"]] == [2, 3]
     assert data["sheets"][1]["items"][0] == [2, "images/00000002.png", None, None, None, 1.2346, 2048, f"{2:064x}"]
     assert data["sheets"][1]["tiles"] == 2
