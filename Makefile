@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo worker test chaos recovery soak crowd lint fmt clean
+.PHONY: help setup demo worker test chaos recovery soak crowd bench baseline lint fmt clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +47,15 @@ soak: $(READY) ## small jobs for MINUTES=30: memory, files and threads of each p
 crowd: MINUTES = 5
 crowd: $(READY) ## eight submitters and two workers at once for MINUTES=5
 	$(BIN)/python -m tests.load.crowd --minutes $(MINUTES)
+
+N ?= 2000
+RUNS ?= 5
+
+bench: $(READY) ## images a second against the limit of this machine, and against what people write instead
+	$(BIN)/python -m tests.bench --n $(N) --runs $(RUNS)
+
+baseline: $(READY) ## take what a part and an image cost now as what they may cost
+	WRITE_BASELINE=1 $(BIN)/pytest tests/integration/test_costs.py
 
 lint: $(READY) ## ruff and mypy
 	$(BIN)/ruff check .

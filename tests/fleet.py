@@ -36,11 +36,15 @@ def wait_for(what: str, condition: Callable[[], Any], timeout_s: float = READY_S
 class Worker:
     """One `vaeworker` process with its children, in a session of its own."""
 
-    def __init__(self, name: str, role: str | None, environment: Mapping[str, str], folder: Path) -> None:
+    def __init__(
+        self, name: str, role: str | None, environment: Mapping[str, str], folder: Path, module: str | None = None
+    ) -> None:
+        """role: None for both. module: that is run in place of `vaeworker`, whose arguments it takes."""
         self.log_file = folder / f"{name}.log"
+        command = [BIN / "vaeworker"] if module is None else [sys.executable, "-m", module]
         with self.log_file.open("ab") as log:
             self.process = subprocess.Popen(
-                [BIN / "vaeworker", *([role] if role else [])],
+                [*command, *([role] if role else [])],
                 env=dict(environment),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -103,8 +107,9 @@ class Fleet:
         """The folder store; S3 stores are reached through `vaejob fetch` instead."""
         return open_store(self.settings.store)
 
-    def start_worker(self, role: str | None = None) -> Worker:
-        worker = Worker(f"worker-{len(self._workers)}", role, self.environment, self.folder)
+    def start_worker(self, role: str | None = None, *, module: str | None = None) -> Worker:
+        """Returns once it is ready. role, module: as for `Worker`."""
+        worker = Worker(f"worker-{len(self._workers)}", role, self.environment, self.folder, module)
         self._workers.append(worker)
         worker.wait_until_ready()
         return worker

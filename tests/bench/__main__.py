@@ -1,0 +1,178 @@
+"""The bench: `make bench`, or `python -m tests.bench`. It measures against what this machine can do, in one run."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import click
+import psutil
+
+from tests.bench.cost import limit, median_costs, slowest
+from tests.bench.ends import Client
+from tests.bench.latency import command_s, one_image
+from tests.bench.orders import KINDS, RECONSTRUCT, SAMPLE, spec_of
+from tests.bench.peers.naive import NaivePeer
+from tests.bench.report import Figure, Report, machine, median_of, usable_cores
+from tests.bench.site import FILE, PLACES, Site, site
+from tests.bench.stages import stage_costs
+from tests.fleet import Worker
+
+_LEAST_OF_LIMIT = {(FILE, SAMPLE): 0.90, (FILE, RECONSTRUCT): 0.85, ("s3", SAMPLE): 0.80, ("s3", RECONSTRUCT): 0.80}
+_MOST_COMMAND_S = {FILE: 0.9, "s3": 1.3}
+_MOST_ONE_IMAGE_S = 0.5
+_LEAST_TO_NAIVE, _LEAST_TO_NAIVE_NULL, _LEAST_TO_PLAIN = 3.0, 15.0, 1.5
+_WARM_UP = 64
+_WAITS = 4  # one-image jobs and commands for each run, as they are short
+
+
+class Measuring:
+    """One run of the bench. count: images in a job. runs: of each measurement, whose median counts."""
+
+    def __init__(self, report: Report, count: int, runs: int) -> None:
+        self._report = report
+        self._count = count
+        self._runs = runs
+
+    def place(self, place: str, folder: Path) -> None:
+        """Everything on one kind of store."""
+        with site(place, folder, self._count) as at:
+            self._report.head(f"{place}://, {self._count:,} images in a job, {self._runs} runs")
+            limits = self._limits(at, place)
+            worker = at.start_worker()
+            client = Client(at)
+            for kind in KINDS:
+                client.run(spec_of(kind, _WARM_UP // 10 * 10, 0, at.source))
+            rates = self._ends(at, place, client, limits)
+            self._waits(at, place, client)
+            self._memory(worker, place)
+            worker.stop()
+            if place == FILE:
+                self._peers(at, folder, rates[SAMPLE])
+
+    def _limits(self, at: Site, place: str) -> dict[str, float]:
+        runs = stage_costs(at.fleet.environment, self._count, self._runs, at.source, at.servers)
+        cores = usable_cores()
+        limits = {}
+        for kind in KINDS:
+            costs = median_costs([run[kind] for run in runs])
+            parts = ", ".join(f"{stage} {1000 * cost:.2f}" for stage, cost in costs.items() if cost >= 5e-6)
+            note = f"core-milliseconds for an image: {parts}; {slowest(costs)} binds"
+            each = [limit(run[kind], cores) for run in runs]
+            limits[kind] = limit(costs, cores)
+            self._report.add(Figure(f"{place} {kind}, limit", limits[kind], "images/s", tuple(each), note=note))
+        return limits
+
+    def _ends(self, at: Site, place: str, client: Client, limits: dict[str, float]) -> dict[str, float]:
+        """Images a second, by kind."""
+        rates: dict[str, list[float]] = {kind: [] for kind in KINDS}
+        for run in range(self._runs):
+            for kind in KINDS:
+                ended = client.run(spec_of(kind, self._count, 100 + run, at.source))
+                rates[kind].append(ended.summary["done"] / ended.end_s)
+        for kind in KINDS:
+            found = self._report.add(median_of(f"{place} {kind}, submitted to ended", rates[kind], "images/s"))
+            least = _LEAST_OF_LIMIT.get((place, kind))
+            self._report.add(Figure(f"{place} {kind}, of the limit", found.value / limits[kind], "", least=least))
+        return {kind: statistics.median(found) for kind, found in rates.items()}
+
+    def _waits(self, at: Site, place: str, client: Client) -> None:
+        ended = [one_image(client, run) for run in range(_WAITS * self._runs)]
+        firsts = [one.first_image_s for one in ended if one.first_image_s is not None]
+        self._report.add(median_of(f"{place} submit(), warm", [one.submit_s for one in ended], "s"))
+        self._report.add(median_of(f"{place} one image, submit() to the image", firsts, "s"))
+        whole = [one.end_s for one in ended]
+        self._report.add(median_of(f"{place} one image, submit() to the end", whole, "s", most=_MOST_ONE_IMAGE_S))
+        commands = [command_s(at, "sample", "--n", "1") for _ in range(_WAITS * self._runs)]
+        self._report.add(median_of(f"{place} vaejob sample, the command", commands, "s", most=_MOST_COMMAND_S[place]))
+        helps = [command_s(at, "--help") for _ in range(_WAITS * self._runs)]
+        self._report.add(median_of(f"{place} vaejob --help", helps, "s"))
+
+    def _memory(self, worker: Worker, place: str) -> None:
+        peaks = [_peak_mb(process) for process in worker.children()]
+        self._report.add(Figure(f"{place} worker, peak memory of its largest process", max(peaks), "MB"))
+        self._report.add(Figure(f"{place} worker, peak memory of all its processes", sum(peaks), "MB"))
+
+    def _peers(self, at: Site, folder: Path, sample_per_s: float) -> None:
+        self._report.head("What people write instead, on the same folder")
+        plain = [self._count / _plain_s(folder / f"plain-{run}", self._count) for run in range(self._runs)]
+        found = self._report.add(median_of("plain script, Pillow level 1", plain, "images/s"))
+        self._ratio("sample, to the plain script", sample_per_s / found.value, _LEAST_TO_PLAIN)
+        fewer = max(20, self._count // 5)
+        with NaivePeer(at.fleet.environment, folder) as peer:
+            rates = [fewer / peer.run(f"naive-{run}", fewer) for run in range(self._runs)]
+        found = self._report.add(median_of("naive worker, a task for each image", rates, "images/s"))
+        self._ratio("sample, to the naive worker", sample_per_s / found.value, _LEAST_TO_NAIVE)
+        with NaivePeer(at.fleet.environment, folder, null=True) as peer:
+            rates = [fewer / peer.run(f"naive-null-{run}", fewer) for run in range(self._runs)]
+        naive = self._report.add(median_of("naive worker, the model costing nothing", rates, "images/s"))
+        ours = self._report.add(median_of("vaejob, the model costing nothing", self._null(at), "images/s"))
+        self._ratio("sample, to the naive worker, both without model", ours.value / naive.value, _LEAST_TO_NAIVE_NULL)
+
+    def _null(self, at: Site) -> list[float]:
+        """Images a second of a worker whose model costs nothing, on jobs that are long enough to be seen."""
+        count = 4 * self._count
+        control = at.fleet.start_worker("control")
+        parts = at.fleet.start_worker("parts", module="tests.bench.null")
+        client = Client(at)
+        client.run(spec_of(SAMPLE, _WARM_UP, 0, at.source))
+        rates = [count / client.run(spec_of(SAMPLE, count, 200 + run, at.source)).end_s for run in range(self._runs)]
+        parts.stop()
+        control.stop()
+        return rates
+
+    def _ratio(self, name: str, value: float, least: float) -> None:
+        self._report.add(Figure(name, value, "times", least=least))
+
+
+def _plain_s(folder: Path, count: int) -> float:
+    command = [sys.executable, "-m", "tests.bench.peers.plain", "--count", str(count), "--folder", str(folder)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    shutil.rmtree(folder)
+    return float(done.stdout)
+
+
+def _peak_mb(process: psutil.Process) -> float:
+    """The most that was ever in memory, as Linux remembers it."""
+    with suppress(OSError):
+        for line in Path(f"/proc/{process.pid}/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) / 1024
+    return process.memory_info().rss / 2**20
+
+
+@click.command(context_settings={"show_default": True})
+@click.option("--n", "count", type=click.IntRange(20), default=2000, help="Images in a job; a multiple of 10.")
+@click.option("--runs", type=click.IntRange(1), default=5, help="Of each measurement; their median counts.")
+@click.option("--store", "places", type=click.Choice(PLACES), multiple=True, default=PLACES, help="Where outputs go.")
+@click.option("--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), help="Write all figures there.")
+def main(count: int, runs: int, places: Sequence[str], json_file: Path | None) -> None:
+    """Measure a worker on this machine against its limit, and against what people would write instead.
+
+    The limit is what the cores could do if they did nothing but the stages of the work, each measured alone in the same
+    run. The status is 1 when a figure is not what is wanted of it.
+    """
+    report = Report(click.echo)
+    for what, value in machine().items():
+        click.echo(f"{what}: {value}")
+    folder = Path(tempfile.mkdtemp(prefix="bench-"))
+    for place in places:
+        (folder / place).mkdir()
+        Measuring(report, count // 10 * 10, runs).place(place, folder / place)
+    shutil.rmtree(folder)
+    if json_file is not None:
+        json_file.write_text(json.dumps(report.as_data(), indent=2) + "\n")
+    if report.missed:
+        click.echo(f"\nmissed: {'; '.join(figure.name for figure in report.missed)}")
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,73 @@
+"""A model that costs nothing, which leaves what everything else costs: `python -m tests.bench.null parts` is a worker.
+
+Pictures are of the usual size, and each has its own. With `NULL_ENCODER` set, files cost nothing either, and hold a few
+bytes each: what is left is the control plane.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+_ENCODER = "NULL_ENCODER"
+_SIDE, _LATENT = 128, 64
+_PICTURES = 64
+
+
+class NullEngine:
+    """Stands in for `Engine` where jobs sample."""
+
+    batch_size = 32
+    streams = 1
+    image_size, latent_dim = _SIDE, _LATENT
+    device_type = "cpu"
+
+    def __init__(self, checkpoint_sha256: str = "") -> None:
+        self.checkpoint_sha256 = checkpoint_sha256
+        self.kind = NullKind()
+        draw = np.random.default_rng(3)
+        rough = draw.integers(0, 256, (_PICTURES, 8, 8, 3), dtype=np.uint8)
+        self._pictures = rough.repeat(_SIDE // 8, axis=1).repeat(_SIDE // 8, axis=2)
+
+    def sample_latents(
+        self, seed: int, indices: Sequence[int], temperature: float = 1.0, *, standard: bool = False
+    ) -> NDArray[np.float32]:
+        return np.repeat(np.asarray(indices, dtype=np.float32)[:, None], _LATENT, axis=1)
+
+    def decode(self, z: NDArray[np.float32]) -> NDArray[np.uint8]:
+        pixels: NDArray[np.uint8] = self._pictures[z[:, 0].astype(np.int64) % _PICTURES]
+        return pixels
+
+
+class NullKind:
+    device = "none"
+
+    def __str__(self) -> str:
+        return "null"
+
+
+def main() -> None:
+    """`vaeworker`, whose children have this engine; torch is never loaded."""
+    from worker import part_writer, parts_role
+    from worker.cli import main as vaeworker
+    from worker.engines import Engines
+    from worker.probe import Findings
+
+    loaded: dict[str, NullEngine] = {}
+
+    def get(_engines: Engines, sha256: str) -> NullEngine:
+        return loaded.setdefault(sha256, NullEngine(sha256))
+
+    Engines.get = get
+    parts_role.probe = lambda settings: Findings(["cpu"], "null")
+    if os.environ.get(_ENCODER):
+        part_writer.encode_image = lambda pixels, image_format, quality=None: b"nothing"
+        part_writer.atlas_tile = lambda pixels: pixels[:1, :1]
+    vaeworker()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""What people write instead, without this project's worker."""
