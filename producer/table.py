@@ -23,5 +23,6 @@ COMMANDS = {
     "rm": Entry("Steer", "rm", "Remove jobs with all their results."),
     "workers": Entry("Set up", "fleet", "List the living workers and the queues."),
     "doctor": Entry("Set up", "fleet", "Check Redis, store, workers, device and checkpoint."),
+    "bench": Entry("Set up", "bench", "Measure how fast the workers are."),
     "completion": Entry("Set up", "completion", "Print the completion script of a shell."),
 }

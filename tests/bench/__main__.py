@@ -76,7 +76,7 @@ class Measuring:
         for run in range(self._runs):
             for kind in KINDS:
                 ended = client.run(spec_of(kind, self._count, 100 + run, at.source))
-                rates[kind].append(ended.summary["done"] / ended.end_s)
+                rates[kind].append(ended.images_per_s)
         for kind in KINDS:
             found = self._report.add(median_of(f"{place} {kind}, submitted to ended", rates[kind], "images/s"))
             least = _LEAST_OF_LIMIT.get((place, kind))
@@ -85,7 +85,7 @@ class Measuring:
 
     def _waits(self, at: Site, place: str, client: Client) -> None:
         ended = [one_image(client, run) for run in range(_WAITS * self._runs)]
-        firsts = [one.first_image_s for one in ended if one.first_image_s is not None]
+        firsts = [one.first_s for one in ended if one.first_s is not None]
         self._report.add(median_of(f"{place} submit(), warm", [one.submit_s for one in ended], "s"))
         self._report.add(median_of(f"{place} one image, submit() to the image", firsts, "s"))
         whole = [one.end_s for one in ended]

@@ -70,15 +70,15 @@ def measure_encoders(report: Report, pictures: NDArray[np.uint8], cores: int, ru
     best = 0.0
     with shared_slots(1, len(pictures), pictures.shape[1]) as slots:
         slots.fill(slots.create()[0], pictures)
+        mean_bytes = encode_pictures(slots, 0, slots.batch) / slots.batch  # this warms up the threads, too
+        report.value("png_bytes", "mean size of a PNG", mean_bytes, "bytes")
         for count in cores_to_try(cores):
             with ThreadPoolExecutor(count) as pool:
                 threads = _measured(report, "threads", pool, slots, count, runs)
             with process_pool(count) as pool:
                 processes = _measured(report, "processes", pool, slots, count, runs)
             best = max(threads, processes)
-        mean_bytes = encode_pictures(slots, 0, slots.batch) / slots.batch
     report.value(ALONE, f"all {cores} cores, the faster way", best, "images/s")
-    report.value("png_bytes", "mean size of a PNG", mean_bytes, "bytes")
 
 
 def _measured(report: Report, kind: str, pool: Executor, slots: Slots, cores: int, runs: int) -> float:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import subprocess
 import time
 
-from tests.bench.ends import Client, Ended
+from producer.benching import TimedJob
+from tests.bench.ends import Client
 from tests.bench.orders import SAMPLE, spec_of
 from tests.bench.site import Site
 from tests.fleet import BIN
@@ -20,6 +21,6 @@ def command_s(site: Site, *arguments: str) -> float:
     return time.perf_counter() - began
 
 
-def one_image(client: Client, seed: int) -> Ended:
+def one_image(client: Client, seed: int) -> TimedJob:
     """A job of one image, by a process that has submitted before, on a worker that has worked before."""
-    return client.run(spec_of(SAMPLE, 1, seed, ""), first_image=FIRST_IMAGE)
+    return client.run(spec_of(SAMPLE, 1, seed, ""), first=FIRST_IMAGE)
