@@ -20,6 +20,7 @@ from tests.bench.ends import Client
 from tests.bench.latency import command_s, one_image
 from tests.bench.orders import KINDS, RECONSTRUCT, SAMPLE, spec_of
 from tests.bench.peers.naive import NaivePeer
+from tests.bench.profiling import profiled
 from tests.bench.report import Figure, Report, machine, median_of, usable_cores
 from tests.bench.site import FILE, PLACES, Site, site
 from tests.bench.stages import stage_costs
@@ -34,12 +35,15 @@ _WAITS = 4  # one-image jobs and commands for each run, as they are short
 
 
 class Measuring:
-    """One run of the bench. count: images in a job. runs: of each measurement, whose median counts."""
+    """One run of the bench. count: images in a job. runs: of each measurement, whose median counts. profiles: a folder
+    for a profile of each kind of job, taken once all is measured.
+    """
 
-    def __init__(self, report: Report, count: int, runs: int) -> None:
+    def __init__(self, report: Report, count: int, runs: int, profiles: Path | None) -> None:
         self._report = report
         self._count = count
         self._runs = runs
+        self._profiles = profiles
 
     def place(self, place: str, folder: Path) -> None:
         """Everything on one kind of store."""
@@ -53,6 +57,8 @@ class Measuring:
             rates = self._ends(at, place, client, limits)
             self._waits(at, place, client)
             self._memory(worker, place)
+            if self._profiles is not None:
+                self._profile(at, place, client, worker, self._profiles)
             worker.stop()
             if place == FILE:
                 self._peers(at, folder, rates[SAMPLE])
@@ -99,6 +105,13 @@ class Measuring:
         peaks = [_peak_mb(process) for process in worker.children()]
         self._report.add(Figure(f"{place} worker, peak memory of its largest process", max(peaks), "MB"))
         self._report.add(Figure(f"{place} worker, peak memory of all its processes", sum(peaks), "MB"))
+
+    def _profile(self, at: Site, place: str, client: Client, worker: Worker, folder: Path) -> None:
+        for kind in KINDS:
+            file = folder / f"{place}-{kind}.speedscope.json"
+            with profiled(worker, file):
+                client.run(spec_of(kind, self._count, 900, at.source))
+            self._report.head(f"profile: {file}")
 
     def _peers(self, at: Site, folder: Path, sample_per_s: float) -> None:
         self._report.head("What people write instead, on the same folder")
@@ -152,8 +165,14 @@ def _peak_mb(process: psutil.Process) -> float:
 @click.option("--n", "count", type=click.IntRange(20), default=2000, help="Images in a job; a multiple of 10.")
 @click.option("--runs", type=click.IntRange(1), default=5, help="Of each measurement; their median counts.")
 @click.option("--store", "places", type=click.Choice(PLACES), multiple=True, default=PLACES, help="Where outputs go.")
+@click.option(
+    "--profile",
+    "profiles",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Write a profile of each kind of job to this folder, for speedscope or Perfetto.",
+)
 @click.option("--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), help="Write all figures there.")
-def main(count: int, runs: int, places: Sequence[str], json_file: Path | None) -> None:
+def main(count: int, runs: int, places: Sequence[str], profiles: Path | None, json_file: Path | None) -> None:
     """Measure a worker on this machine against its limit, and against what people would write instead.
 
     The limit is what the cores could do if they did nothing but the stages of the work, each measured alone in the same
@@ -162,10 +181,12 @@ def main(count: int, runs: int, places: Sequence[str], json_file: Path | None) -
     report = Report(click.echo)
     for what, value in machine().items():
         click.echo(f"{what}: {value}")
+    if profiles is not None:
+        profiles.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="bench-"))
     for place in places:
         (folder / place).mkdir()
-        Measuring(report, count // 10 * 10, runs).place(place, folder / place)
+        Measuring(report, count // 10 * 10, runs, profiles).place(place, folder / place)
     shutil.rmtree(folder)
     if json_file is not None:
         json_file.write_text(json.dumps(report.as_data(), indent=2) + "\n")

@@ -84,7 +84,7 @@ def measure_encoders(report: Report, pictures: NDArray[np.uint8], cores: int, ru
 def _measured(report: Report, kind: str, pool: Executor, slots: Slots, cores: int, runs: int) -> float:
     images = slots.batch * cores  # so that a run takes as long on many cores as on one
     found = rate(images, runs, lambda: _encode_all(pool, slots, images))
-    report.rate(f"png_{kind}_{cores}", f"{cores} {kind}", found)
+    report.rate(f"png_{kind}_{cores}", f"{kind}: {cores}", found)
     return found.median
 
 

@@ -32,7 +32,7 @@ LAMBDA = Path(__file__).parents[2] / "deploy" / "lambda"
 DRIVER = """
 import sys
 sys.path[:0] = [sys.argv[1], sys.argv[2]]
-for name in ("torch", "torchvision", "safetensors", "celery", "kombu", "redis", "skimage", "onnx"):
+for name in ("torch", "torchvision", "safetensors", "celery", "kombu", "redis", "onnx"):
     sys.modules[name] = None
 import json
 from handler import handler
