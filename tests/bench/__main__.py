@@ -9,15 +9,14 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 
 import click
-import psutil
 
 from tests.bench.cost import limit, median_costs, slowest
 from tests.bench.ends import Client
 from tests.bench.latency import command_s, one_image
+from tests.bench.memory import peak_mb
 from tests.bench.orders import KINDS, RECONSTRUCT, SAMPLE, spec_of
 from tests.bench.peers.naive import NaivePeer
 from tests.bench.profiling import profiled
@@ -102,7 +101,7 @@ class Measuring:
         self._report.add(median_of(f"{place} vaejob --help", helps, "s"))
 
     def _memory(self, worker: Worker, place: str) -> None:
-        peaks = [_peak_mb(process) for process in worker.children()]
+        peaks = [peak_mb(process) for process in worker.children()]
         self._report.add(Figure(f"{place} worker, peak memory of its largest process", max(peaks), "MB"))
         self._report.add(Figure(f"{place} worker, peak memory of all its processes", sum(peaks), "MB"))
 
@@ -150,15 +149,6 @@ def _plain_s(folder: Path, count: int) -> float:
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     shutil.rmtree(folder)
     return float(done.stdout)
-
-
-def _peak_mb(process: psutil.Process) -> float:
-    """The most that was ever in memory, as Linux remembers it."""
-    with suppress(OSError):
-        for line in Path(f"/proc/{process.pid}/status").read_text().splitlines():
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1]) / 1024
-    return process.memory_info().rss / 2**20
 
 
 @click.command(context_settings={"show_default": True})

@@ -1,6 +1,6 @@
 """A model that costs nothing, which leaves what everything else costs: `python -m tests.bench.null parts` is a worker.
 
-Pictures are of the usual size, and each has its own. With `NULL_ENCODER` set, files cost nothing either, and hold a few
+Pictures are of the usual size, and each has its own. With `NULLENCODER` set, files cost nothing either, and hold a few
 bytes each: what is left is the control plane.
 """
 
@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-_ENCODER = "NULL_ENCODER"
+ENCODER = "NULLENCODER"
 _SIDE, _LATENT = 128, 64
 _PICTURES = 64
 
@@ -51,6 +51,7 @@ class NullKind:
 
 def main() -> None:
     """`vaeworker`, whose children have this engine; torch is never loaded."""
+    from vae_core.imaging.encoding import encode_image
     from worker import part_writer, parts_role
     from worker.cli import main as vaeworker
     from worker.engines import Engines
@@ -63,8 +64,9 @@ def main() -> None:
 
     Engines.get = get
     parts_role.probe = lambda settings: Findings(["cpu"], "null")
-    if os.environ.get(_ENCODER):
-        part_writer.encode_image = lambda pixels, image_format, quality=None: b"nothing"
+    if os.environ.get(ENCODER):
+        file = encode_image(np.zeros((1, 1, 3), dtype=np.uint8), "png")
+        part_writer.encode_image = lambda pixels, image_format, quality=None: file
         part_writer.atlas_tile = lambda pixels: pixels[:1, :1]
     vaeworker()
 
