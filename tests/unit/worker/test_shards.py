@@ -81,3 +81,24 @@ def test_webdataset_gives_each_image_with_its_json_when_it_reads_the_shard(tmp_p
     for index, sample in enumerate(found):
         assert sample["png"] == images[index]
         assert json.loads(sample["json"])["index"] == index
+
+
+@pytest.mark.parametrize("count", [1, 2, 9, 40])
+@pytest.mark.parametrize("size", [0, 1, 511, 512, 513, 10_000])
+def test_bytes_are_those_of_the_standard_library_when_it_packs_the_same(count: int, size: int) -> None:
+    items = [
+        ItemDone(index=index, key="", member=f"{index:08d}.png", sha256="5eed" * 16, size_bytes=size)
+        for index in range(count)
+    ]
+    shard = pack(((item, bytes([item.index]) * size) for item in items), NAME)
+    buffer = io.BytesIO()
+    with (
+        tarfile.open(fileobj=io.BytesIO(shard.data)) as tar,
+        tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as again,
+    ):
+        for member in tar:
+            plain = tarfile.TarInfo(member.name)
+            plain.size = member.size
+            again.addfile(plain, tar.extractfile(member))
+        assert len(tar.getnames()) == 2 * count
+    assert buffer.getvalue() == shard.data
