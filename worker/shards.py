@@ -13,7 +13,7 @@ from vae_core.jobs.layout import member_name
 from vae_core.jobs.records import ItemDone
 
 # A header of the standard library's, of which only name, size and checksum differ from file to file: made anew for
-# each, headers took longer than the PNGs. Of POSIX 1003.1 (ustar): name at 0, size at 124, checksum at 148, type at 156.
+# each, headers took longer than the PNGs. POSIX 1003.1 (ustar): name at 0, size at 124, checksum at 148, type at 156.
 _TEMPLATE = tarfile.TarInfo().tobuf(tarfile.USTAR_FORMAT)
 _NAME_BYTES = 100
 _BEFORE_SIZE, _AFTER_SIZE, _AFTER_SUM = _TEMPLATE[_NAME_BYTES:124], _TEMPLATE[135:148], _TEMPLATE[156:]
