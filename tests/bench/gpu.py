@@ -1,6 +1,6 @@
 """Measures a sample job's way from latents to shards on this machine: `python tests/bench/gpu.py`.
 
-torch, numpy, pillow and msgspec are all that it needs; with fpng it encodes as a worker does.
+torch, numpy and pillow are all that it needs; with fpng it encodes as a worker does.
 """
 
 from __future__ import annotations
@@ -16,7 +16,11 @@ _HERE = Path(__file__).resolve().parent
 # Run as a file, it is looked for beside this file first, where `site` and `inputs` are not what others mean by them.
 sys.path[:] = [str(_HERE.parents[1]), *(path for path in sys.path if Path(path).resolve() != _HERE)]
 
-_NEEDED = {"torch": "torch>=2.11", "numpy": "numpy", "PIL": "pillow", "msgspec": "msgspec>=0.19"}
+from tests.bench.on_gpu.bare import stand_in  # noqa: E402
+
+stand_in()  # here, as each encoding process imports this module before anything else
+
+_NEEDED = {"torch": "torch>=2.11", "numpy": "numpy", "PIL": "pillow"}
 _MOST_IMAGES = 10_000_000
 _MOST_CORES = 1024
 
@@ -28,8 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if missing:
         return _refused(f"this machine lacks what is measured: pip install {' '.join(missing)}")
     # Here, as whoever lacks a package is told so above, and as each encoding process imports this module, but no torch.
-    from tests.bench.gpu_course import DIFFERENT, Options, run_course
-    from tests.bench.gpu_encoders import core_count
+    from tests.bench.on_gpu.course import DIFFERENT, Options, run_course
+    from tests.bench.on_gpu.encoders import core_count
     from vae_core.errors import VaejobError
     from vae_core.jobs.checks import check_int
     from vae_core.settings import MAX_BATCH_SIZE

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,18 +11,27 @@ from pathlib import Path
 import pytest
 
 from tests.bench import gpu
-from tests.bench.gpu_shards import PIECE, cut, differing, shard_end, shard_hashes, shard_members, whole_shard
+from tests.bench.on_gpu.shards import PIECE, cut, differing, shard_end, shard_hashes, shard_members, whole_shard
 
 ROOT = Path(__file__).parents[2]
 RATES = {"decode_eager", "decode_engine", "encode_eager", "device_alone", "png_threads_1", "png_processes_2", "path"}
 
 
-def test_figures_are_told_and_bytes_equal_when_it_runs_on_a_cpu(tmp_path: Path) -> None:
+BARE = """
+import sys
+for name in "msgspec fpng safetensors celery kombu redis boto3 click obstore".split():
+    sys.modules[name] = None
+"""
+
+
+def test_figures_are_told_and_bytes_equal_when_only_torch_is_there(tmp_path: Path) -> None:
     file = tmp_path / "figures.json"
+    (tmp_path / "sitecustomize.py").write_text(BARE)
     command = [sys.executable, "tests/bench/gpu.py", "--device", "cpu", "--images", "24", "--batch", "4"]
     child = subprocess.run(
         [*command, "--cores", "2", "--runs", "1", "--json", str(file)],
         cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
         capture_output=True,
         text=True,
         timeout=240,
@@ -77,9 +87,9 @@ def test_pieces_are_small_and_of_one_shard_when_a_batch_is_cut(first: int, count
 def test_package_is_named_when_it_is_missing(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(gpu, "find_spec", lambda name: None if name == "msgspec" else name)
+    monkeypatch.setattr(gpu, "find_spec", lambda name: None if name == "torch" else name)
     assert gpu.main([]) == 2
-    assert capsys.readouterr().err == "this machine lacks what is measured: pip install msgspec>=0.19\n"
+    assert capsys.readouterr().err == "this machine lacks what is measured: pip install torch>=2.11\n"
 
 
 def test_value_is_refused_when_it_is_out_of_range(capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,8 +12,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from tests.bench.gpu_device import Captured, Feed, Step, Subject, device_seconds, make_feed
-from tests.bench.gpu_report import Rate, Report, clocked, rate
+from tests.bench.on_gpu.device import Captured, Feed, Step, Subject, device_seconds, make_feed
+from tests.bench.on_gpu.report import Rate, Report, clocked, rate
 from worker.stage_seconds import StageSeconds
 
 Given = TypeVar("Given")

@@ -13,13 +13,13 @@ from pathlib import Path
 
 import torch
 
-from tests.bench.gpu_device import Subject, make_feed
-from tests.bench.gpu_encoders import ALONE, measure_encoders, process_pool, shared_slots
-from tests.bench.gpu_network import DECODE, DEVICE_ALONE, SEED, DeviceBench
-from tests.bench.gpu_path import Line, Times, make_plainly
-from tests.bench.gpu_report import RATE_COLUMNS, Report, clocked, rate
-from tests.bench.gpu_shards import PIECE, differing, shard_hashes
-from tests.bench.gpu_slots import png_encoder
+from tests.bench.on_gpu.device import Subject, make_feed
+from tests.bench.on_gpu.encoders import ALONE, measure_encoders, process_pool, shared_slots
+from tests.bench.on_gpu.network import DECODE, DEVICE_ALONE, SEED, DeviceBench
+from tests.bench.on_gpu.path import Line, Times, make_plainly
+from tests.bench.on_gpu.report import RATE_COLUMNS, Report, clocked, rate
+from tests.bench.on_gpu.shards import PIECE, differing, shard_hashes
+from tests.bench.on_gpu.slots import png_encoder
 from vae_core.model.engine import Engine
 from vae_core.settings import SHIPPED_CHECKPOINT
 

@@ -15,9 +15,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tests.bench.gpu_device import Feed, Subject
-from tests.bench.gpu_shards import ShardFiles, cut, whole_shard
-from tests.bench.gpu_slots import Made, Piece, Slots, make_piece, png_encoder
+from tests.bench.on_gpu.device import Feed, Subject
+from tests.bench.on_gpu.shards import ShardFiles, cut, whole_shard
+from tests.bench.on_gpu.slots import Made, Piece, Slots, make_piece, png_encoder
 from vae_core.jobs.layout import shard_name
 from worker.stage_seconds import StageSeconds
 

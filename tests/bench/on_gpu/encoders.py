@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from tests.bench.gpu_report import Report, rate
-from tests.bench.gpu_shards import PIECE
-from tests.bench.gpu_slots import Slots, encode_pictures, png_encoder
+from tests.bench.on_gpu.report import Report, rate
+from tests.bench.on_gpu.shards import PIECE
+from tests.bench.on_gpu.slots import Slots, encode_pictures, png_encoder
 from worker.lifecycle import die_with_parent
 
 ALONE = "png_alone"  # the key of the faster way on all cores

@@ -19,7 +19,7 @@ import PIL
 from numpy.typing import NDArray
 from PIL import Image
 
-from tests.bench.gpu_shards import shard_members
+from tests.bench.on_gpu.shards import shard_members
 from vae_core.imaging.encoding import encode_image, encoder_name
 
 # What a picture that cannot be compressed needs beside its pixels: PNG's own bytes, its JSON, and tar's padding.
