@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from vae_core.errors import BatchTooLarge, DeviceFailed, InvalidValue
+from vae_core.model.allocator import keep_freed_memory
 from vae_core.model.devices import EngineKind, default_batch_size, device_model, find_device
 from vae_core.model.network import Network
 from vae_core.model.outliers import OutlierScale
@@ -89,8 +90,8 @@ class Engine:
         device: `auto`, `cpu`, `cuda` or `cuda:N`. batch_size: 1 to 4096; left out, the fixed one of the device type.
         threads: of the whole process, for computation on the CPU; left out, torch's own choice stays. streaming: on a
         CPU let as many threads run a batch each, rather than all of them one batch: more images a second, and the bytes
-        do not depend on their number. Raises BadCheckpoint, InvalidValue, or DeviceFailed when the device cannot even
-        hold the weights.
+        do not depend on their number; the process keeps what memory it once had. Raises BadCheckpoint, InvalidValue, or
+        DeviceFailed when the device cannot even hold the weights.
         """
         found = find_device(device)
         size = default_batch_size(found) if batch_size is None else batch_size
@@ -100,6 +101,7 @@ class Engine:
             torch.set_num_threads(threads)
         streams = 1
         if streaming and found.type == "cpu":
+            keep_freed_memory()
             streams = torch.get_num_threads()
             torch.set_num_threads(1)
         network, prior, info = load_checkpoint(path)
