@@ -94,7 +94,8 @@ class JobTimer:
     def _seen(self, keys: JobKeys, key: str) -> float:
         """When the object was there, or the job's end."""
         began = time.perf_counter()
-        while self._store.stat(key) is None and self._store.stat(keys.end) is None:
+        wanted = {key, keys.end}
+        while all(self._store.stat(one) is None for one in wanted):
             waited_s = time.perf_counter() - began
             if waited_s > self._longest_s:
                 raise TransientError(f"job {keys.job_id} is not done within {self._longest_s:g} s: it goes on")

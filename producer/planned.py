@@ -17,7 +17,7 @@ from vae_core.jobs.layout import (
     reconstruction_name,
     sample_name,
     shard_name,
-    sheet_name,
+    sheet_names,
 )
 from vae_core.jobs.outputs import item_numbers, kept_inputs
 from vae_core.jobs.parts import part_range
@@ -92,7 +92,7 @@ class PlannedItems:
 
     def side_names(self, part: int) -> set[str]:
         """The side files that the part may have."""
-        names = {sheet_name(part), latents_name(part), *self.fitted_names(part_range(self._plan, part))}
+        names = {*sheet_names(part), latents_name(part), *self.fitted_names(part_range(self._plan, part))}
         if isinstance(self._job.spec, ReconstructSpec):
             names.add(extremes_name(part))
         return names | {shard_name(part)} if self._job.spec.shards else names

@@ -49,14 +49,18 @@ class AttemptNotes:
         try:
             note.write()
         except StoreUnavailable:
-            self._left.append(key)  # it may have been written for all that
+            self._leave(key)  # it may have been written for all that
             raise
         return note
 
     def remove(self, note: AttemptNote) -> None:
         """The attempt came back. If the note cannot be removed now, it is later."""
-        self._left.append(note.key)
+        self._leave(note.key)
         self.remove_left()
+
+    def _leave(self, key: str) -> None:
+        with self._lock:
+            self._left.append(key)
 
     def remove_left(self) -> None:
         """Removes what could not be removed before; if that fails once more, nothing else is to suffer from it."""

@@ -37,7 +37,7 @@ class Engines:
     def get(self, sha256: str) -> Engine:
         """The engine with exactly these weights. Raises BadCheckpoint, DeviceFailed; the store's errors meanwhile."""
         if self._engine is None or self._engine.checkpoint_sha256 != sha256:
-            self._engine = None  # its memory is free before the next one is loaded
+            self._engine = None  # its memory is free before the next one is loaded, unless a part still ends with it
             engine = self._load(self._find(sha256))
             if engine.checkpoint_sha256 != sha256:
                 raise TransientError("the checkpoint's file was replaced as it was loaded: the part is done again")

@@ -14,7 +14,7 @@ from typing import Any
 from vae_core.imaging.sheets import atlas_columns
 from vae_core.jobs.codec import to_json
 from vae_core.jobs.job import End, Job, Plan
-from vae_core.jobs.layout import shard_name, sheet_name
+from vae_core.jobs.layout import shard_name, sheet_names
 from vae_core.jobs.records import ItemDone, ItemError, PartRecord
 from vae_core.jobs.spec import ReconstructSpec, kind_of
 from worker.figures import facts, headline, numbers, parameters, submitted
@@ -112,11 +112,11 @@ def _data(
             continue
         room -= len(shown)
         tiles = len(record.items) * tiles_each
-        name = sheet_name(record.part)
+        names = sheet_names(record.part)
         sheets.append(
             {
                 "part": record.part,
-                "file": name if any(file.key == name for file in record.files) else None,
+                "file": next((file.key for file in record.files if file.key in names), None),
                 "tiles": tiles,
                 "columns": atlas_columns(tiles),
                 "shard": shard_name(record.part) if job.spec.shards else None,

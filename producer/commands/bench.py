@@ -59,12 +59,11 @@ def bench_command(session: Session, n: int, runs: int, source: str | None, keep:
 
 
 def _measured(session: Session, timer: JobTimer, n: int, runs: int, source: str | None) -> dict[str, Any]:
-    devices = [
-        {"host": worker.host, "device": worker.device, "processes": worker.processes}
-        for worker in session.hints.workers()
-        if worker.role == PARTS_ROLE and serves(worker, (session.store.url, session.settings.store))
-    ]
-    timer.run(SampleSpec(n=max(1, 8 * len(devices)), seed=0, part_size=1))  # each loads its model, if it has not yet
+    stores = (session.store.url, session.settings.store)
+    serving = [worker for worker in session.hints.workers() if worker.role == PARTS_ROLE and serves(worker, stores)]
+    devices = [{"host": worker.host, "device": worker.device, "processes": worker.processes} for worker in serving]
+    processes = sum(worker.processes for worker in serving)
+    timer.run(SampleSpec(n=max(1, 8 * processes), seed=0, part_size=1))  # each loads its model, if it has not yet
     note(
         f"measuring {counted(len(devices), 'worker')}: {counted(runs, 'job')} of {counted(n, 'image')}, and short ones"
     )

@@ -141,3 +141,38 @@ def test_signature_is_right_when_the_server_checks_it(s3_rclone: RcloneServer) -
             tag = store.write(key, key.encode())
             assert store.read(key) == (key.encode(), tag)
     assert set(_agents(proxy)) == {"obstore"}
+
+
+def test_short_way_stays_open_when_an_object_is_missing(store: Store, proxy: FaultyServer) -> None:
+    with pytest.raises(ObjectMissing):
+        store.read("other")
+    store.read("k")
+    assert _agents(proxy)[-1] == "obstore"
+
+
+def test_server_is_that_of_boto3_when_variables_name_another(
+    s3_moto: MotoServer, proxy: FaultyServer, options: S3Options, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:9")
+    monkeypatch.setenv("AWS_SKIP_SIGNATURE", "true")
+    store = open_store(f"s3://{s3_moto.make_bucket()}", s3=dataclasses.replace(options, short_way_after=0))
+    store.write("k", b"one")
+    assert store.read("k").data == b"one"
+    assert _agents(proxy)[-2:] == ["obstore", "obstore"]
+
+
+def test_boto3_does_it_when_variables_mean_something_to_obstore_alone(
+    store: Store, proxy: FaultyServer, options: S3Options, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_SERVER_SIDE_ENCRYPTION", "aws:kms")
+    other = open_store(f"{store.url}-other", s3=dataclasses.replace(options, short_way_after=0))
+    other.write("k", b"one")
+    assert _agents(proxy)[-1] == "boto3"
+
+
+def test_backoff_is_shared_when_a_store_is_opened_again(store: Store, proxy: FaultyServer, options: S3Options) -> None:
+    proxy.plan(Fault(1, answer=refusal(500)))
+    store.read("k")
+    again = open_store(store.url, s3=options)
+    again.read("k")
+    assert _agents(proxy)[-1] == "boto3"

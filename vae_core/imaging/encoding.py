@@ -29,7 +29,10 @@ def encode_image(pixels: NDArray[np.uint8], image_format: str, quality: int | No
         # Some 25 times as fast as Pillow at its level 1, for a fifth more bytes; every decoder reads them.
         import fpng  # here, as the control role, which encodes no image, lacks it
 
-        return bytes(fpng.from_ndarray(pixels))
+        data = bytes(fpng.from_ndarray(pixels))
+        if not data:
+            raise ValueError(f"fpng makes no file of an image of shape {pixels.shape}: (H, W, 3) is expected")
+        return data
     settings = _SAVE[image_format] if quality is None else {**_SAVE[image_format], "quality": quality}
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, **settings)

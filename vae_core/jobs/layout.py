@@ -85,7 +85,12 @@ def part_of(key: str, extension: str = "json") -> int | None:
 
 def sheet_name(part: int) -> str:
     """An atlas of a part's images, relative to the job's folder."""
-    return f"sheets/{part:05d}.jpg"
+    return sheet_names(part)[0]
+
+
+def sheet_names(part: int) -> tuple[str, str]:
+    """What the atlas may be called: as it is written now, and as it once was."""
+    return f"sheets/{part:05d}.jpg", f"sheets/{part:05d}.webp"
 
 
 def shard_name(part: int) -> str:

@@ -11,7 +11,7 @@ log = logging.getLogger(__name__)
 # Numbers of glibc's malloc.h.
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
 _MOST = 2**31 - 1
-_LARGEST_BLOCK = 2**30
+_LARGEST_BLOCK, _OLDER_LIMIT = 2**30, 2**25
 
 
 def keep_freed_memory() -> None:
@@ -23,5 +23,7 @@ def keep_freed_memory() -> None:
     if platform.libc_ver()[0] != "glibc":
         return
     library = ctypes.CDLL(None)
-    if not (library.mallopt(_MMAP_THRESHOLD, _LARGEST_BLOCK) and library.mallopt(_TRIM_THRESHOLD, _MOST)):
-        log.debug("the C library keeps to its own way with freed memory")
+    # Where a C library has a lower limit of its own, it is left as it is.
+    if not any(library.mallopt(_MMAP_THRESHOLD, size) for size in (_LARGEST_BLOCK, _OLDER_LIMIT)):
+        log.debug("the C library keeps to its own way with large blocks")
+    library.mallopt(_TRIM_THRESHOLD, _MOST)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -37,7 +38,8 @@ class Engine:
     """Runs one network with one fixed batch shape; build it with `Engine.load`.
 
     Arrays go in and come out in NumPy: images are uint8 (B, H, W, 3), latents float32 (B, Z). A short batch is padded,
-    so that no item's result depends on its neighbours or its place. Up to `streams` threads may share it.
+    so that no item's result depends on its neighbours or its place. Threads may share it: `streams` batches are run at
+    once, and further ones wait.
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class Engine:
     ) -> None:
         """network: folded, on `device`, channels last. Callers use `Engine.load`."""
         self.streams = streams
+        self._free = threading.BoundedSemaphore(streams)
         self._network = network
         self._prior = prior
         self._device = device
@@ -103,8 +106,9 @@ class Engine:
         if streaming and found.type == "cpu":
             keep_freed_memory()
             streams = torch.get_num_threads()
-            torch.set_num_threads(1)
         network, prior, info = load_checkpoint(path)
+        if streams > 1:  # now that it can be loaded: the number that is taken back here cannot be asked for again
+            torch.set_num_threads(1)
         # Folded before it moves: the folded weights are then the same on every device.
         folded = network.fold().to(memory_format=torch.channels_last)
         try:
@@ -173,9 +177,11 @@ class Engine:
     def _running(self) -> Iterator[None]:
         """No gradients; on a GPU only algorithms that give the same bits each time, at full float32 precision."""
         with contextlib.ExitStack() as stack:
+            stack.enter_context(self._free)
             stack.enter_context(_device_errors(self.batch_size))
             stack.enter_context(torch.inference_mode())
-            if self.device_type == "cuda":  # these belong to the process, and there only one thread is at it
+            torch.get_num_threads()  # has this thread keep to torch's number from its first operation on
+            if self.device_type == "cuda":  # these belong to the process, and one thread at a time is here
                 stack.enter_context(
                     torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False)
                 )

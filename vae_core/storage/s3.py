@@ -18,7 +18,7 @@ from vae_core.storage.keys import bucket_key, shown
 from vae_core.storage.s3_client import S3Options, shared_connection, tag_of
 from vae_core.storage.s3_deletion import delete_batch
 from vae_core.storage.s3_errors import answer_of
-from vae_core.storage.s3_fast import ShortWay
+from vae_core.storage.s3_fast import short_way
 from vae_core.storage.s3_listing import folder_names, objects
 from vae_core.storage.s3_streaming import chunks
 
@@ -60,7 +60,7 @@ class S3Store:
         self._prefix = prefix
         self._root = f"{prefix}/" if prefix else ""
         self._connection = shared_connection(options)
-        self._short_way = ShortWay(self._connection, bucket)
+        self._short_way = short_way(self._connection, bucket)
         self._conditional = _Conditional.UNKNOWN
         self._bucket_seen_at = -math.inf
         self._batches = True

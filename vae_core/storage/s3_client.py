@@ -56,8 +56,8 @@ class S3Connection:
         self._made: tuple[int, Session, S3Client] | None = None
         # One lock per process: a child may be forked while another thread of its parent holds the parent's.
         self._locks: dict[int, threading.Lock] = {}
-        # A client made before a fork is kept: collecting it in the child would tidy up connections of the parent.
-        self._inherited: list[S3Client] = []
+        # What was made before a fork is kept: collecting it in the child would tidy up connections of the parent.
+        self._inherited: list[tuple[int, Session, S3Client]] = []
 
     def made(self, what: str) -> tuple[Session, S3Client]:
         """The session and the client of this process. Raises StoreError if boto3 cannot make one from its settings."""
@@ -70,7 +70,7 @@ class S3Connection:
             if made is not None and made[0] == pid:
                 return made[1:]
             if made is not None:
-                self._inherited.append(made[2])
+                self._inherited.append(made)
             self._made = (pid, *self._make(what))
             return self._made[1:]
 

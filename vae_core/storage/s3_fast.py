@@ -7,6 +7,7 @@ taken only while boto3 is seen to reach the server, so that a store that is away
 from __future__ import annotations
 
 import os
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from vae_core.errors import VaejobError
@@ -19,6 +20,17 @@ if TYPE_CHECKING:
 # obstore's limit of time is on the whole request, and not on each wait: what is longer is left to boto3.
 MAX_BYTES = 8 * 2**20
 _MOST_CALLS = 4096
+# Variables that obstore reads, and boto3 does not.
+_OTHERS_MEANING = frozenset(
+    {
+        "AWS_CHECKSUM_ALGORITHM",
+        "AWS_REQUEST_PAYER",
+        "AWS_SERVER_SIDE_ENCRYPTION",
+        "AWS_SSE_BUCKET_KEY_ENABLED",
+        "AWS_SSE_KMS_KEY_ID",
+        "AWS_UNSIGNED_PAYLOAD",
+    }
+)
 
 _loaded_by: int | None = None  # the process whose threads obstore works with: they do not survive a fork
 
@@ -54,7 +66,7 @@ class ShortWay:
             ):
                 return None
             data = bytes(answer.bytes())
-        except (exceptions.NotFoundError, exceptions.PreconditionError):
+        except (FileNotFoundError, exceptions.NotFoundError, exceptions.PreconditionError):
             return None
         except ValueError:  # a key that obstore takes for none
             return None
@@ -82,13 +94,17 @@ class ShortWay:
         return tag_of(answer["e_tag"] or "") or None
 
     def _failed(self) -> None:
+        if self._is_open():  # else another thread has found it out at the same moment
+            self._opens_after = min(2 * self._opens_after + 1, _MOST_CALLS)
         self._connection.calls_gone_well = 0
-        self._opens_after = min(2 * self._opens_after + 1, _MOST_CALLS)
+
+    def _is_open(self) -> bool:
+        return self._connection.calls_gone_well >= self._opens_after
 
     def _usable(self, name: str) -> Bucket | None:
         if name.startswith("/") or name.endswith("/"):  # obstore would leave these slashes out
             return None
-        if self._connection.calls_gone_well < self._opens_after:
+        if not self._is_open():
             return None
         pid = os.getpid()
         if self._made is None or self._made[0] != pid:
@@ -100,7 +116,7 @@ class ShortWay:
         global _loaded_by
         if _loaded_by is None:
             _loaded_by = os.getpid()
-        if _loaded_by != os.getpid():
+        if _loaded_by != os.getpid() or not _OTHERS_MEANING.isdisjoint(os.environ):
             return None
         try:
             from obstore.auth.boto3 import Boto3CredentialProvider
@@ -113,10 +129,12 @@ class ShortWay:
             session, client = self._connection.made(f"s3://{self._bucket}")
             return S3Store(
                 self._bucket,
-                endpoint=client.meta.endpoint_url,
+                config={"aws_endpoint_url_s3": client.meta.endpoint_url},  # before what the environment says
+                skip_signature=False,
                 region=client.meta.region_name,
                 virtual_hosted_style_request=False,
-                credential_provider=Boto3CredentialProvider(session),
+                # Longer than botocore promises, keys must not be kept.
+                credential_provider=Boto3CredentialProvider(session, ttl=timedelta(minutes=10)),
                 client_options={
                     "allow_http": True,
                     "connect_timeout": f"{options.connect_timeout_s:g}s",
@@ -126,3 +144,11 @@ class ShortWay:
             )
         except (VaejobError, BaseError, ValueError):
             return None
+
+
+_WAYS: dict[tuple[S3Connection, str], ShortWay] = {}
+
+
+def short_way(connection: S3Connection, bucket: str) -> ShortWay:
+    """The process's own for this bucket: stores are opened for each part, and a way takes long to make."""
+    return _WAYS.setdefault((connection, bucket), ShortWay(connection, bucket))

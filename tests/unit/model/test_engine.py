@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
 from vae_core.errors import BadCheckpoint, BatchTooLarge, InvalidValue
 from vae_core.model.config import ModelConfig
@@ -165,3 +169,38 @@ def test_batch_is_too_large_when_the_device_runs_out_of_memory(engine: Engine, m
     monkeypatch.setattr(ResizeConvNetwork, "decode", run_out)
     with pytest.raises(BatchTooLarge, match="batches of 32"):
         engine.decode(np.zeros((1, 64), np.float32))
+
+
+@pytest.mark.usefixtures("threads_restored")
+def test_as_many_batches_run_at_once_as_there_are_streams(checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = Engine.load(checkpoint, device="cpu", batch_size=2, threads=2, streaming=True)
+    assert engine.streams == 2
+    running, most = 0, 0
+    lock = threading.Lock()
+    decode = engine._network.decode
+
+    def slow(z: Tensor) -> Tensor:
+        nonlocal running, most
+        with lock:
+            running += 1
+            most = max(most, running)
+        time.sleep(0.02)
+        with lock:
+            running -= 1
+        return decode(z)
+
+    monkeypatch.setattr(engine._network, "decode", slow)
+    latents = engine.sample_latents(1, range(2))
+    with ThreadPoolExecutor(8) as pool:
+        pictures = list(pool.map(lambda _: engine.decode(latents), range(16)))
+    assert most == 2
+    assert all((picture == pictures[0]).all() for picture in pictures)
+
+
+@pytest.mark.usefixtures("threads_restored")
+def test_cores_are_not_lost_when_a_checkpoint_cannot_be_loaded(checkpoint: Path, tmp_path: Path) -> None:
+    torch.set_num_threads(2)
+    (tmp_path / "broken.safetensors").write_bytes(b"no checkpoint")
+    with pytest.raises(BadCheckpoint):
+        Engine.load(tmp_path / "broken.safetensors", device="cpu", streaming=True)
+    assert Engine.load(checkpoint, device="cpu", streaming=True).streams == 2
