@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from vae_core.errors import TransientError, VaejobError
+from vae_core.errors import DeviceFailed, TransientError, VaejobError
 
 log = logging.getLogger(__name__)
 
@@ -15,10 +15,14 @@ log = logging.getLogger(__name__)
 def accounted(what: str) -> Iterator[None]:
     """No error leaves its body: a message is over either way, and the reconciler sends again what is still to do.
 
+    Only DeviceFailed does: that concerns the process, which is to end with it.
+
     what: reads like `part 3 of job 'j'`.
     """
     try:
         yield
+    except DeviceFailed:
+        raise
     except TransientError as error:
         log.warning("%s is put off: %s", what, error)
     except VaejobError as error:

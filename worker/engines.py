@@ -44,9 +44,14 @@ class Engines:
             self._engine = engine
         return self._engine
 
-    def halve_batches(self) -> None:
-        """From now on this process runs batches of half the size. Raises DeviceFailed for batches of one."""
-        if self._engine is None or self._engine.batch_size == 1:
+    def halve_batches(self, too_large: Engine) -> None:
+        """From now on this process runs batches of half the size, unless it has left that engine already.
+
+        Raises DeviceFailed for batches of one.
+        """
+        if self._engine is not too_large:
+            return
+        if self._engine.batch_size == 1:
             raise DeviceFailed(f"device {self._device} has no room for a batch of one image")
         self.halved_from = self.halved_from or self._engine.batch_size
         self._batch_size = self._engine.batch_size // 2

@@ -47,9 +47,9 @@ class Maker:
         except InvalidValue as error:
             raise DeviceFailed(str(error)) from error
 
-    def halve_batches(self) -> None:
-        """For good, in this process. Raises DeviceFailed when they cannot be smaller."""
-        self._engines.halve_batches()
+    def halve_batches(self, too_large: Engine) -> None:
+        """Those of that engine, for good, in this process. Raises DeviceFailed when they cannot be smaller."""
+        self._engines.halve_batches(too_large)
 
     @property
     def halved_from(self) -> int | None:

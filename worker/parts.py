@@ -9,7 +9,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing
+from contextlib import closing
 from enum import Enum
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
@@ -18,6 +18,7 @@ from vae_core.documents import load_job, load_plan
 from vae_core.errors import (
     BadCheckpoint,
     BatchTooLarge,
+    DeviceFailed,
     InvalidValue,
     LeaseLost,
     QueueUnavailable,
@@ -53,13 +54,13 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _MOST_STREAMS = 256
-_DONE = object()
 _STORE_WAIT_S = 30.0
 _STORE_LOOK_S = 1.0
 
 
 T = TypeVar("T")
-Steps = Generator[None, None, T]
+Beat = Callable[[], None]
+Steps = Generator[Beat, None, T]
 
 
 class Outcome(Enum):
@@ -117,31 +118,42 @@ class PartHandler:
     def handle(self, job_id: str, part: int) -> None:
         """Does the part unless it is committed, cancelled, paused or leased by another; then sends what the job needs.
 
-        With a closer it returns once the device is free, and what is left is done beside the next part. Raises
-        TransientError when Redis or the store is away, or when the device does not work (DeviceFailed): the part is
-        then sent again by the reconciler.
+        With a closer it returns once the device has been given all of it, and what is left is done beside the next
+        part. Raises TransientError when Redis or the store is away: the part is then sent again by the reconciler. So
+        it is when the device does not work (DeviceFailed), which may have shown itself by the part before.
         """
         steps = self._steps(job_id, part)
         if self._closer is None:
             deque(steps, maxlen=0)
-        elif next(steps, _DONE) is not _DONE:
-            self._closer.hand_over(partial(self._rest, steps, job_id, part))
+            return
+        self._closer.check()
+        beat = next(steps, None)
+        if beat is None:
+            return
+        try:
+            self._closer.hand_over(partial(self._rest, steps, job_id, part), waiting=beat)
+        except DeviceFailed as error:
+            steps.throw(error)  # the part goes back, and the error comes out again
 
-    def settle(self) -> None:
-        """Returns once nothing is left to do of parts that were handled before."""
+    def settle(self, waiting: Beat = lambda: None) -> None:
+        """Returns once nothing is left to do of parts that were handled before. waiting: called every second until
+        then. Raises DeviceFailed where one of them did not get on.
+        """
         if self._closer is not None:
-            self._closer.settle()
+            self._closer.settle(waiting)
 
-    def _rest(self, steps: Iterator[None], job_id: str, part: int) -> None:
+    def _rest(self, steps: Iterator[Beat], job_id: str, part: int) -> None:
         with accounted(f"part {part} of job {job_id!r}"):
             deque(steps, maxlen=0)
 
-    def _steps(self, job_id: str, part: int) -> Iterator[None]:
-        """All that `handle` does, with one halt, at which the device is free: another thread may go on from there."""
+    def _steps(self, job_id: str, part: int) -> Steps[None]:
+        """All that `handle` does, with one halt, from which another thread may go on: the device has been given all of
+        the part, and can take the next. It gives what is to be called from time to time while nobody does.
+        """
         with Watchdog(f"job {job_id} part {part}", self._settings.batch_timeout_s) as watchdog:
             yield from self._watched_steps(job_id, part, watchdog)
 
-    def _watched_steps(self, job_id: str, part: int, watchdog: Watchdog) -> Iterator[None]:
+    def _watched_steps(self, job_id: str, part: int, watchdog: Watchdog) -> Steps[None]:
         # Should this worker die before it has the lease, the part comes up again as soon as if it had had it.
         self._set_mark(job_id, part, self._settings.lease_s)
         self._notes.remove_left()
@@ -214,7 +226,8 @@ class PartHandler:
         if course.alone_from is not None:
             what = "job %s part %d did not come back from %d attempts: its items are worked on alone from %d on"
             log.warning(what, job_id, part, course.number - 1, course.alone_from)
-            self.settle()  # should this process die with one item in hand, no other part can be the reason
+            # Should this process die with one item in hand, no other part can be the reason.
+            self.settle(claim.watchdog.beat)
         try:
             self._maker.engine(claim.plan)  # before the note: a process that dies as it loads says nothing of the part
         except BadCheckpoint as error:
@@ -239,16 +252,22 @@ class PartHandler:
     def _do_and_commit(self, claim: _Claim, note: AttemptNote) -> Steps[Outcome]:
         """Raises TransientError, or whatever makes this attempt a failed one."""
         job_id, part = claim.job.job_id, claim.part
+        engine = self._maker.engine(claim.plan)
         try:
-            with closing(self._made(claim, note)) as run:
+            with closing(self._run(engine, claim, note)) as run:
+                run.begin()
                 if claim.course.alone_from is None:  # else, should the next part end this process, it would be to blame
-                    yield
+                    yield claim.watchdog.beat
                 record = run.finish()
             claim.lease.check()
         except JobCancelled:
             return Outcome.CANCELLED
         except WorkerStopping:
             log.info("job %s part %d goes back: this worker is stopping", job_id, part)
+            return Outcome.SETTLED_OR_BACK
+        except BatchTooLarge as error:
+            log.info("job %s part %d goes back: %s", job_id, part, error)
+            self._maker.halve_batches(engine)
             return Outcome.SETTLED_OR_BACK
         except LeaseLost as error:
             log.warning("job %s part %d is another worker's by now: %s", job_id, part, error)
@@ -264,22 +283,7 @@ class PartHandler:
         self._note_settled(job_id, part, len(record.errors) if first else None)
         return Outcome.SETTLED_OR_BACK
 
-    def _made(self, claim: _Claim, note: AttemptNote) -> PartRun:
-        """Once the model is done. A device that has no room for a batch is given smaller ones, and the part begins
-        anew.
-        """
-        while True:
-            with ExitStack() as stack:
-                run = stack.enter_context(closing(self._run_on(self._maker.engine(claim.plan), claim, note)))
-                try:
-                    run.make()
-                except BatchTooLarge:
-                    self._maker.halve_batches()
-                    continue
-                stack.pop_all()  # it goes on
-                return run
-
-    def _run_on(self, engine: Engine, claim: _Claim, note: AttemptNote) -> PartRun:
+    def _run(self, engine: Engine, claim: _Claim, note: AttemptNote) -> PartRun:
         job, plan, part, lease, course, watchdog = claim
         care = None
         if course.alone_from is not None:

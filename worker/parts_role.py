@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from contextlib import suppress
 from functools import cached_property
 
 from billiard import set_start_method
@@ -68,7 +69,8 @@ class _ChildHandler:
     def settle(self) -> None:
         """Before the process ends: what is left of parts is done."""
         if "_handler" in vars(self):
-            self._handler.settle()
+            with suppress(DeviceFailed):  # then that part has gone back
+                self._handler.settle()
 
     def handle(self, job_id: str, part: int) -> None:
         try:

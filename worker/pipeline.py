@@ -37,9 +37,9 @@ class Batches(Generic[Fetched, Made, Written]):
     batch. What a stage raises is raised here, once everything that was begun has come to rest: no write goes on behind
     the caller's back.
 
-    all_made: whether the model is done with all of them, so that only writes are left; looked at after each step. With
-    the step at which it comes about an empty batch is yielded, so that nobody has to wait for a write to see it. Then
-    another thread may read the rest.
+    all_begun: whether the last of them has been given to the model; looked at after each step. With the step at which
+    it comes about an empty batch is yielded, so that nobody has to wait to see it. Then another thread may read the
+    rest, and the model's threads may be given batches of another pipeline.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class Batches(Generic[Fetched, Made, Written]):
         self._making: deque[tuple[list[Fetched | ItemError], Future[Sequence[Made]]]] = deque()
         self._writing: deque[list[ItemError | Future[Written]]] = deque()
         self._steps = self._run()
-        self.all_made = False
+        self.all_begun = len(indices) == 0
 
     def __iter__(self) -> Iterator[list[Written | ItemError]]:
         return self
@@ -76,23 +76,28 @@ class Batches(Generic[Fetched, Made, Written]):
         self._steps.close()
 
     def _run(self) -> Generator[list[Written | ItemError], None, None]:
-        most_made = self._pools.streams + 1  # one that waits, so that no stream has to wait for this thread
         try:
             self._read_ahead()
-            while self._reading or self._making:
-                while self._reading and len(self._making) < most_made:
-                    self._between_batches()
-                    self._make_next()
-                    self._read_ahead()
+            self._begin_batches()
+            while self._making:
+                if not self._reading and not self.all_begun:
+                    self.all_begun = True
+                    yield []
                 self._write_next()
                 if len(self._writing) > BATCHES_BEHIND:
                     yield self._written()
-            self.all_made = True
-            yield []
+                self._begin_batches()
             while self._writing:
                 yield self._written()
         finally:
             self._come_to_rest()
+
+    def _begin_batches(self) -> None:
+        """As many as there are streams, and one that waits, so that no stream has to wait for this thread."""
+        while self._reading and len(self._making) <= self._pools.streams:
+            self._between_batches()
+            self._make_next()
+            self._read_ahead()
 
     def _read_ahead(self) -> None:
         for batch in islice(self._unread, BATCHES_AHEAD + 1 - len(self._reading)):

@@ -52,7 +52,7 @@ class Care(NamedTuple):
 
 
 class PartRun:
-    """One attempt at a part: `make` until the device is free, then `finish`; or `close`, to leave it at that."""
+    """One attempt at a part: `begin` all of its batches, then `finish` them; or `close`, to leave it at that."""
 
     def __init__(
         self,
@@ -84,21 +84,21 @@ class PartRun:
         self._errors: list[ItemError] = []
         self._batches: Batches[Any, Picture, ItemDone] | None = None
 
-    def make(self) -> None:
-        """Returns once the model is done with the part. Raises what the guard, the engine and the store raise, and
-        whatever else an item makes its code raise; then nothing of it goes on.
+    def begin(self) -> None:
+        """Returns once the model has been given the last batch, or is done with a careful part. Raises what the guard,
+        the engine and the store raise, and whatever else an item makes its code raise; then nothing of it goes on.
         """
         positions = part_range(self._assignment.plan, self._assignment.part)
         if self._care is not None:
             self._make_carefully(positions, self._care)
             return
         self._batches = self._pipelined(positions)
-        while not self._batches.all_made:
+        while not self._batches.all_begun:
             self._count(next(self._batches))
 
     def finish(self) -> PartRecord:
         """Writes what is left of the part's outputs, and returns its record, which the caller commits. May run on
-        another thread than `make`; raises the same.
+        another thread than `begin`; raises the same.
         """
         for batch in self._batches or ():
             self._count(batch)

@@ -67,7 +67,7 @@ def test_as_many_batches_are_made_at_once_as_there_are_streams(executor: Executo
 
 
 @pytest.mark.parametrize("count", [0, 3, 40])
-def test_rest_can_be_read_by_another_thread_when_all_batches_are_made(executor: Executor, count: int) -> None:
+def test_rest_can_be_read_by_another_thread_when_all_batches_are_begun(executor: Executor, count: int) -> None:
     release = threading.Event()
 
     def write(item: int) -> int:
@@ -78,11 +78,26 @@ def test_rest_can_be_read_by_another_thread_when_all_batches_are_made(executor: 
     with ThreadPoolExecutor(1) as model_pool, ThreadPoolExecutor(1) as other:
         found = batches(Pools(executor, model_pool), count, write=write)
         first: list[int] = []
-        while not found.all_made:
+        while not found.all_begun:
             first.extend(next(found))  # type: ignore[arg-type]
         rest = other.submit(lambda: [item for batch in found for item in batch])
         release.set()
         assert first + rest.result(10) == list(range(count))
+
+
+def test_model_may_begin_another_pipeline_while_last_batches_of_one_are_on_it(executor: Executor) -> None:
+    meeting = threading.Barrier(2, timeout=10)
+
+    def model(fetched: Sequence[int]) -> list[int]:
+        meeting.wait()
+        return list(fetched)
+
+    with ThreadPoolExecutor(2) as model_pool:
+        one, other = (batches(Pools(executor, model_pool, 2), 4, model=model) for _ in range(2))
+        assert next(one) == []  # it is begun, and cannot be done before the other has begun
+        assert one.all_begun
+        assert list(other) == [[], [0, 1, 2, 3]]
+        assert list(one) == [[0, 1, 2, 3]]
 
 
 def test_item_leaves_its_batch_when_its_fetch_gives_an_error(executor: Executor) -> None:
