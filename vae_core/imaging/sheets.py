@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from vae_core.imaging.encoding import encode_image
+
 PAPER = (250, 250, 249)
 _INK = (28, 25, 23)
 _FAINT = (120, 113, 108)
@@ -81,9 +83,7 @@ def contact_sheet(tiles: Sequence[Tile], *, title: str, columns: int) -> bytes:
         for place, pixels in enumerate(tile.images):
             sheet.paste(Image.fromarray(pixels), (x + place * width, y))
         draw.text((x, y + height + 3), _shortened(tile.label, label_font, cell_w), font=label_font, fill=_FAINT)
-    buffer = io.BytesIO()
-    sheet.save(buffer, format="PNG", compress_level=6)
-    return buffer.getvalue()
+    return encode_image(np.asarray(sheet), "png")
 
 
 def _shortened(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: int) -> str:
