@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -94,6 +95,10 @@ class Engines:
             threads=self._streams or self._settings.threads,
             streaming=True,
         )
+        # What is there now stays: looking through all of torch for what is free, as Python does now and then, holds up
+        # every thread for a tenth of a second.
+        gc.collect()
+        gc.freeze()
         self._streams = engine.streams if engine.device_type == "cpu" else None
         log.info("checkpoint %s loaded: %s", engine.checkpoint_sha256[:12], engine.kind)
         return engine
