@@ -1,23 +1,26 @@
-"""Each stage of the work alone, by the worker's own code: what it costs in core-seconds, the store's server included.
+"""Each stage of the work alone, on all cores, by the worker's own code: its core-seconds, the store's server included.
 
 `stage_costs` measures in a process of its own, which has the settings of a worker: `python -m tests.bench.stages`.
 """
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import click
 import psutil
 
 from tests.bench.orders import KINDS, spec_of
+from tests.bench.report import usable_cores
 from vae_core.imaging.encoding import encode_image
 from vae_core.imaging.similarity import psnr, ssim
 from vae_core.inputs import open_inputs, open_places
@@ -37,29 +40,69 @@ RunCosts = dict[str, dict[str, float]]
 """Of one run: by kind of job, by stage, core-seconds for an image."""
 
 T = TypeVar("T")
-R = TypeVar("R")
 
 FETCH, MODEL, MEASURE, ENCODE, WRITE = "fetch", "model", "measure", "encode", "write"
+_MADE = 4  # batches that the stages after the model are measured with, again and again
 STAGES = (FETCH, MODEL, MEASURE, ENCODE, WRITE)
 
 
 class Meter:
-    """Counts the core-seconds of this process and of the servers that work for it."""
+    """Counts the core-seconds of work on all cores at once, and of the servers that work for it meanwhile.
+
+    All at once, as cores share what they have: beside an idle one, each is faster than it can be in use.
+    """
 
     def __init__(self, servers: Sequence[int]) -> None:
         """servers: process ids."""
-        self._processes = [psutil.Process(pid) for pid in (os.getpid(), *servers)]
+        self._servers = [psutil.Process(pid) for pid in servers]
+        self._cores = usable_cores()
 
-    def used_s(self) -> float:
-        times = [process.cpu_times() for process in self._processes]
+    def in_threads(self, work: Callable[[T], object], things: Sequence[T], threads: int) -> float:
+        """The core-seconds that all the things took in this process."""
+        with ThreadPoolExecutor(threads) as pool:
+            began = time.process_time()
+            list(pool.map(work, things))
+            return time.process_time() - began
+
+    def in_processes(self, work: Callable[[T], object], things: Sequence[T]) -> float:
+        """The same in a forked process for each core: for work that holds the interpreter."""
+        began = self._of_servers()
+        used = [_forked(work, things[first :: self._cores]) for first in range(self._cores)]
+        return sum(end.result() for end in used) + self._of_servers() - began
+
+    def _of_servers(self) -> float:
+        times = [server.cpu_times() for server in self._servers]
         return sum(one.user + one.system for one in times)
 
-    def cost(self, work: Callable[[T], R], things: Sequence[T], threads: int = 1) -> tuple[float, list[R]]:
-        """The core-seconds that all the things took together, and what became of each."""
-        with ThreadPoolExecutor(threads) as pool:
-            began = self.used_s()
-            done = list(pool.map(work, things))
-            return self.used_s() - began, done
+
+class _Forked(NamedTuple):
+    pid: int
+    pipe: int
+
+    def result(self) -> float:
+        """The core-seconds that it took, once it is over."""
+        with os.fdopen(self.pipe) as pipe:
+            text = pipe.read()
+        _, status = os.waitpid(self.pid, 0)
+        assert status == 0, f"a stage failed: {status}"
+        return float(text)
+
+
+def _forked(work: Callable[[T], object], things: Sequence[T]) -> _Forked:
+    receiving, sending = os.pipe()
+    pid = os.fork()
+    if pid:
+        os.close(sending)
+        return _Forked(pid, receiving)
+    try:
+        gc.disable()  # or it would copy what it shares with its parent
+        began = time.process_time()
+        for thing in things:
+            work(thing)
+        os.write(sending, str(time.process_time() - began).encode())
+        os._exit(0)
+    finally:
+        os._exit(1)
 
 
 class Bench:
@@ -88,21 +131,27 @@ class Bench:
         return self._costs(Reconstructing(spec, self.engine, places, found, 0, self._limits), len(found))
 
     def _costs(self, kind: Kind, count: int) -> dict[str, float]:
-        size, streams = self.engine.batch_size, self.engine.streams
-        fetch_s, fetched = self._meter.cost(kind.fetch, range(count))
+        size, meter = self.engine.batch_size, self._meter
+        fetched = [kind.fetch(position) for position in range(count)]
         batches = [fetched[first : first + size] for first in range(0, count, size)]
-        kind.model(batches[0])  # the first one makes room in memory
-        model_s, made = self._meter.cost(kind.model, batches, streams)
-        pictures = [picture for batch in made for picture in batch]
-        measure_s, _ = self._meter.cost(_measure, pictures)
-        encode_s, encoded = self._meter.cost(lambda picture: encode_image(picture.pixels, "png"), pictures)
-        write_s, _ = self._meter.cost(self._write, list(zip(pictures, encoded, strict=True)))
-        seconds = {FETCH: fetch_s, MODEL: model_s, MEASURE: measure_s, ENCODE: encode_s, WRITE: write_s}
+        pictures = [picture for batch in batches[:_MADE] for picture in kind.model(batch)]  # and room in memory is made
+        pictures = [pictures[number % len(pictures)] for number in range(count)]
+        encoded = [encode_image(picture.pixels, "png") for picture in pictures]
+        numbered = [
+            (number, picture.name, data) for number, (picture, data) in enumerate(zip(pictures, encoded, strict=True))
+        ]
+        seconds = {
+            FETCH: meter.in_processes(kind.fetch, range(count)),
+            MODEL: meter.in_threads(kind.model, batches, self.engine.streams),
+            MEASURE: meter.in_processes(_measure, pictures),
+            ENCODE: meter.in_processes(lambda picture: encode_image(picture.pixels, "png"), pictures),
+            WRITE: meter.in_processes(self._write, numbered),
+        }
         return {stage: total / count for stage, total in seconds.items()}
 
-    def _write(self, made: tuple[Picture, bytes]) -> Any:
-        picture, data = made
-        key = f"jobs/stage-{os.getpid()}-{self._round}/{picture.name}"
+    def _write(self, made: tuple[int, str, bytes]) -> Any:
+        number, name, data = made
+        key = f"jobs/stage-{os.getppid()}-{self._round}/images/{number:08d}-{name.rpartition('/')[2]}"
         return self._store.write(key, data, content_type="image/png")
 
 
