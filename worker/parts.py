@@ -53,7 +53,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_MOST_STREAMS = 256
 _STORE_WAIT_S = 30.0
 _STORE_LOOK_S = 1.0
 
@@ -113,7 +112,6 @@ class PartHandler:
         self._advancer = Advancer(store, hints, sender, settings)
         self._notes = AttemptNotes(store, hints, f"{socket.gethostname()}:{os.getpid()}")
         self._io = ThreadPoolExecutor(settings.io_threads, thread_name_prefix="io")
-        self._model = ThreadPoolExecutor(_MOST_STREAMS, thread_name_prefix="model")  # of which as many as are used
 
     def handle(self, job_id: str, part: int) -> None:
         """Does the part unless it is committed, cancelled, paused or leased by another; then sends what the job needs.
@@ -290,7 +288,7 @@ class PartHandler:
             care = Care(course.alone_from, course.killers, note.take, note.items_over)
         return PartRun(
             self._store,
-            Pools(self._io, self._model, engine.streams),
+            Pools(self._io, engine.pool, engine.streams),
             Assignment(job, plan, part, lease.token),
             self._maker.kind(job, plan, part, engine),
             batch_size=engine.batch_size,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
 
@@ -39,7 +40,7 @@ class Engine:
 
     Arrays go in and come out in NumPy: images are uint8 (B, H, W, 3), latents float32 (B, Z). A short batch is padded,
     so that no item's result depends on its neighbours or its place. Threads may share it: `streams` batches are run at
-    once, and further ones wait.
+    once, and further ones wait. Those of `pool` are as many, and each has its memory at hand from the batch before.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class Engine:
     ) -> None:
         """network: folded, on `device`, channels last. Callers use `Engine.load`."""
         self.streams = streams
+        self.pool = ThreadPoolExecutor(streams, thread_name_prefix="model")
         self._free = threading.BoundedSemaphore(streams)
         self._network = network
         self._prior = prior
