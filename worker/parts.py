@@ -8,7 +8,6 @@ import socket
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from enum import Enum
 from functools import partial
@@ -43,7 +42,7 @@ from worker.guard import CancelWatch, JobCancelled, PartGuard, WorkerStopping
 from worker.hints import Hints
 from worker.lease import Lease
 from worker.making import Maker, Undoable
-from worker.pipeline import Pools
+from worker.pipeline import Pools, io_pool
 from worker.runner import Assignment, Care, Machine, PartRun
 from worker.sender import Sender
 from worker.watchdog import Watchdog
@@ -55,7 +54,6 @@ log = logging.getLogger(__name__)
 
 _STORE_WAIT_S = 30.0
 _STORE_LOOK_S = 1.0
-
 
 T = TypeVar("T")
 Beat = Callable[[], None]
@@ -111,7 +109,7 @@ class PartHandler:
         self._maker = Maker(settings, store, engines)
         self._advancer = Advancer(store, hints, sender, settings)
         self._notes = AttemptNotes(store, hints, f"{socket.gethostname()}:{os.getpid()}")
-        self._io = ThreadPoolExecutor(settings.io_threads, thread_name_prefix="io")
+        self._io = io_pool(settings.io_threads)
 
     def handle(self, job_id: str, part: int) -> None:
         """Does the part unless it is committed, cancelled, paused or leased by another; then sends what the job needs.
