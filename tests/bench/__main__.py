@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -48,12 +47,11 @@ class Measuring:
         """Everything on one kind of store."""
         with site(place, folder, self._count) as at:
             self._report.head(f"{place}://, {self._count:,} images in a job, {self._runs} runs")
-            limits = self._limits(at, place)
             worker = at.start_worker()
             client = Client(at)
             for kind in KINDS:
                 client.run(spec_of(kind, _WARM_UP // 10 * 10, 0, at.source))
-            rates = self._ends(at, place, client, limits)
+            rates = {kind: self._kind(at, place, client, kind) for kind in KINDS}
             self._waits(at, place, client)
             self._memory(worker, place)
             if self._profiles is not None:
@@ -62,31 +60,25 @@ class Measuring:
             if place == FILE:
                 self._peers(at, folder, rates[SAMPLE])
 
-    def _limits(self, at: Site, place: str) -> dict[str, float]:
-        runs = stage_costs(at.fleet.environment, self._count, self._runs, at.source, at.servers)
+    def _kind(self, at: Site, place: str, client: Client, kind: str) -> float:
+        """Images a second. The limit is found anew before each job, as a machine may be faster now and slower then."""
         cores = usable_cores()
-        limits = {}
-        for kind in KINDS:
-            costs = median_costs([run[kind] for run in runs])
-            parts = ", ".join(f"{stage} {1000 * cost:.2f}" for stage, cost in costs.items() if cost >= 5e-6)
-            note = f"core-milliseconds for an image: {parts}; {slowest(costs)} binds"
-            each = [limit(run[kind], cores) for run in runs]
-            limits[kind] = limit(costs, cores)
-            self._report.add(Figure(f"{place} {kind}, limit", limits[kind], "images/s", tuple(each), note=note))
-        return limits
-
-    def _ends(self, at: Site, place: str, client: Client, limits: dict[str, float]) -> dict[str, float]:
-        """Images a second, by kind."""
-        rates: dict[str, list[float]] = {kind: [] for kind in KINDS}
+        runs: list[dict[str, float]] = []
+        rates: list[float] = []
         for run in range(self._runs):
-            for kind in KINDS:
-                ended = client.run(spec_of(kind, self._count, 100 + run, at.source))
-                rates[kind].append(ended.images_per_s)
-        for kind in KINDS:
-            found = self._report.add(median_of(f"{place} {kind}, submitted to ended", rates[kind], "images/s"))
-            least = _LEAST_OF_LIMIT.get((place, kind))
-            self._report.add(Figure(f"{place} {kind}, of the limit", found.value / limits[kind], "", least=least))
-        return {kind: statistics.median(found) for kind, found in rates.items()}
+            runs.append(stage_costs(at.fleet.environment, kind, self._count, at.source, at.servers))
+            rates.append(client.run(spec_of(kind, self._count, 100 + run, at.source)).images_per_s)
+        limits = [limit(costs, cores) for costs in runs]
+        costs = median_costs(runs)
+        parts = ", ".join(f"{stage} {1000 * cost:.2f}" for stage, cost in costs.items() if cost >= 5e-6)
+        note = f"core-milliseconds for an image: {parts}; {slowest(costs)} binds"
+        self._report.add(median_of(f"{place} {kind}, limit", limits, "images/s", note=note))
+        found = self._report.add(median_of(f"{place} {kind}, submitted to ended", rates, "images/s"))
+        shares = [rate / most for rate, most in zip(rates, limits, strict=True)]
+        self._report.add(
+            median_of(f"{place} {kind}, of the limit", shares, "", least=_LEAST_OF_LIMIT.get((place, kind)))
+        )
+        return found.value
 
     def _waits(self, at: Site, place: str, client: Client) -> None:
         ended = [one_image(client, run) for run in range(_WAITS * self._runs)]

@@ -36,9 +36,6 @@ from worker.kinds import Kind, Picture
 from worker.reconstructing import Reconstructing
 from worker.sampling import Sampling
 
-RunCosts = dict[str, dict[str, float]]
-"""Of one run: by kind of job, by stage, core-seconds for an image."""
-
 T = TypeVar("T")
 
 FETCH, MODEL, MEASURE, ENCODE, WRITE = "fetch", "model", "measure", "encode", "write"
@@ -162,30 +159,29 @@ def _measure(picture: Picture) -> None:
 
 
 def stage_costs(
-    environment: Mapping[str, str], count: int, runs: int, source: str, servers: Sequence[int] = ()
-) -> list[RunCosts]:
-    """Measures each kind `runs` times, with the settings of the environment.
+    environment: Mapping[str, str], kind: str, count: int, source: str, servers: Sequence[int] = ()
+) -> dict[str, float]:
+    """Core-seconds for an image of this kind of job, by stage, with the settings of the environment.
 
-    count: images of the kinds that are given none. source: address of what is reconstructed. servers: process ids.
+    kind: one of KINDS. count: images, but of a kind that is given some. source: address of what is reconstructed.
+    servers: process ids.
     """
-    options = ["--count", str(count), "--runs", str(runs), *(f"--server={pid}" for pid in servers)]
-    command = [sys.executable, "-m", "tests.bench.stages", *options, source]
+    options = ["--count", str(count), *(f"--server={pid}" for pid in servers)]
+    command = [sys.executable, "-m", "tests.bench.stages", *options, kind, source]
     done = subprocess.run(command, env=dict(environment), stdout=subprocess.PIPE, check=True)
-    found: list[RunCosts] = json.loads(done.stdout)
+    found: dict[str, float] = json.loads(done.stdout)
     return found
 
 
 @click.command()
 @click.option("--count", type=click.IntRange(1), required=True)
-@click.option("--runs", type=click.IntRange(1), required=True)
 @click.option("--server", "servers", type=int, multiple=True)
+@click.argument("kind", type=click.Choice(KINDS))
 @click.argument("source")
-def main(count: int, runs: int, servers: Sequence[int], source: str) -> None:
+def main(count: int, servers: Sequence[int], kind: str, source: str) -> None:
     settings = read_settings(os.environ)
     bench = Bench(settings, open_store(settings.store), servers)
-    # The kinds in turn, so that a machine that slows down slows all of them.
-    found = [{kind: bench.costs(kind, count, source) for kind in KINDS} for _ in range(runs)]
-    click.echo(json.dumps(found))
+    click.echo(json.dumps(bench.costs(kind, count, source)))
 
 
 if __name__ == "__main__":
