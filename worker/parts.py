@@ -42,7 +42,7 @@ from worker.guard import CancelWatch, JobCancelled, PartGuard, WorkerStopping
 from worker.hints import Hints
 from worker.lease import Lease
 from worker.making import Maker, Undoable
-from worker.pipeline import Pools, io_pool
+from worker.pools import ThreadPools
 from worker.runner import Assignment, Care, Machine, PartRun
 from worker.sender import Sender
 from worker.watchdog import Watchdog
@@ -109,7 +109,7 @@ class PartHandler:
         self._maker = Maker(settings, store, engines)
         self._advancer = Advancer(store, hints, sender, settings)
         self._notes = AttemptNotes(store, hints, f"{socket.gethostname()}:{os.getpid()}")
-        self._io = io_pool(settings.io_threads)
+        self._pools = ThreadPools(settings.io_threads, store.url)
 
     def handle(self, job_id: str, part: int) -> None:
         """Does the part unless it is committed, cancelled, paused or leased by another; then sends what the job needs.
@@ -286,7 +286,7 @@ class PartHandler:
             care = Care(course.alone_from, course.killers, note.take, note.items_over)
         return PartRun(
             self._store,
-            Pools(self._io, engine.pool, engine.streams),
+            self._pools.of_part(job.spec, engine),
             Assignment(job, plan, part, lease.token),
             self._maker.kind(job, plan, part, engine),
             batch_size=engine.batch_size,

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, wait
 from itertools import chain, islice
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, TypeVar
 
 from vae_core.jobs.records import ItemError
+from worker.pools import Pools
 
 Fetched = TypeVar("Fetched")
 Made = TypeVar("Made")
@@ -18,30 +17,6 @@ Written = TypeVar("Written")
 
 BATCHES_AHEAD = 2
 BATCHES_BEHIND = 2
-
-
-class Pools(NamedTuple):
-    """Who works for a pipeline.
-
-    io: threads that fetch and write items. model: threads that run batches, `streams` of them at once.
-    """
-
-    io: Executor
-    model: Executor
-    streams: int = 1
-
-
-def io_pool(threads: int) -> ThreadPoolExecutor:
-    """Threads for `Pools.io`. On Linux one that wakes up takes its turn on a core, rather than that of a batch which is
-    under way there, with all that it has in the cache.
-    """
-    return ThreadPoolExecutor(threads, thread_name_prefix="io", initializer=_take_turns)
-
-
-def _take_turns() -> None:
-    if hasattr(os, "SCHED_BATCH"):
-        with contextlib.suppress(OSError):  # a sandbox may forbid it: then images come a little slower
-            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))  # 0: this thread
 
 
 class Batches(Generic[Fetched, Made, Written]):

@@ -16,7 +16,8 @@ from vae_core.storage.base import Store
 from worker.guard import Guard
 from worker.kinds import Kind, Picture
 from worker.part_writer import PartWriter
-from worker.pipeline import Batches, Pools
+from worker.pipeline import Batches
+from worker.pools import Pools
 
 
 class Assignment(NamedTuple):

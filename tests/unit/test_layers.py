@@ -46,7 +46,7 @@ LOADS_TORCH = (
 )
 LOADS_TORCH_LATE = {"worker/engines.py", "worker/interpolating.py", "worker/probe.py", "worker/reconstructing.py"}
 READS_HEADERS = ("vae_core.model.checkpoint", "vae_core.model.config")  # without torch, as is tested below
-READS_AWS = {"vae_core/storage/s3_client.py"}  # boto3's own variables
+READS_AWS = {"vae_core/storage/s3_client.py", "vae_core/storage/s3_fast.py"}  # what the S3 clients read themselves
 NEEDS_TORCH = (
     "torch",
     "torchvision",
@@ -180,8 +180,8 @@ def loaded_after(module: str, *watched: str) -> list[str]:
             ("torch", "numpy", "PIL", "celery", "redis", "boto3"),
         ),
         (", ".join(READS_HEADERS), ("torch", "numpy", "safetensors")),
-        ("worker.parts_role", ("torch", "torchvision", "fpng", "safetensors")),
-        ("worker.control_role", ("torch", "torchvision", "fpng", "safetensors")),
+        ("worker.parts_role", ("torch", "torchvision", "safetensors")),
+        ("worker.control_role", ("torch", "torchvision", "safetensors")),
         ("worker.cli", ("torch", "celery", "boto3")),
         ("worker.supervisor", ("torch", "celery", "boto3")),
         ("producer.cli", ("torch", "celery", "kombu", "boto3", "redis", "numpy", "PIL")),

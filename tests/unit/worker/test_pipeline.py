@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -12,7 +11,8 @@ from typing import Any
 import pytest
 
 from vae_core.jobs.records import ItemError
-from worker.pipeline import BATCHES_AHEAD, BATCHES_BEHIND, Batches, Pools, io_pool
+from worker.pipeline import BATCHES_AHEAD, BATCHES_BEHIND, Batches
+from worker.pools import Pools
 
 
 @pytest.fixture
@@ -195,24 +195,3 @@ def test_writing_behind_is_bounded_when_writes_are_slow() -> None:
     with ThreadPoolExecutor(1) as slow:
         run(slow, 80, model=model, write=write)
     assert most_behind <= 4 * (BATCHES_BEHIND + 4)
-
-
-def _policy() -> int:
-    return os.sched_getscheduler(0)
-
-
-@pytest.mark.skipif(not hasattr(os, "SCHED_BATCH"), reason="such threads are Linux's")
-def test_io_threads_alone_wait_for_their_turn_when_they_wake_up() -> None:
-    with io_pool(2) as pool:
-        assert pool.submit(_policy).result() == os.SCHED_BATCH
-    assert _policy() == os.SCHED_OTHER
-
-
-@pytest.mark.skipif(not hasattr(os, "SCHED_BATCH"), reason="such threads are Linux's")
-def test_io_threads_work_when_the_system_forbids_what_they_ask_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    def forbid(*_arguments: object) -> None:
-        raise PermissionError(1, "Operation not permitted")
-
-    monkeypatch.setattr(os, "sched_setscheduler", forbid)
-    with io_pool(1) as pool:
-        assert pool.submit(_policy).result() == os.SCHED_OTHER
