@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,7 @@ class NullEngine:
     def __init__(self, checkpoint_sha256: str = "") -> None:
         self.checkpoint_sha256 = checkpoint_sha256
         self.kind = NullKind()
+        self.pool = ThreadPoolExecutor(self.streams)
         draw = np.random.default_rng(3)
         rough = draw.integers(0, 256, (_PICTURES, 8, 8, 3), dtype=np.uint8)
         self._pictures = rough.repeat(_SIDE // 8, axis=1).repeat(_SIDE // 8, axis=2)
