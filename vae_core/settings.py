@@ -41,6 +41,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     device: str = "auto"
     batch_size: int | None = None
     threads: int | None = None
+    processes: int = 1
     io_threads: int = 8
     part_size: int = 512
     lease_s: float = 20.0
@@ -58,6 +59,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         check_pattern(_name("queue"), self.queue, JOB_ID, "1 to 128 letters, digits, '.', '_' or '-'")
         check_pattern(_name("device"), self.device, _DEVICE, "auto, cpu, cuda or cuda:N")
         check_int(_name("part_size"), self.part_size, 1, MAX_PART_SIZE)
+        check_int(_name("processes"), self.processes, 1, 64)
         check_int(_name("io_threads"), self.io_threads, 1, 256)
         check_int(_name("max_attempts"), self.max_attempts, 1, 100)
         check_int(_name("max_input_bytes"), self.max_input_bytes, 1, 2**40)

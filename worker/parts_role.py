@@ -1,4 +1,4 @@
-"""The role that runs the model: a Celery prefork worker with one process per device."""
+"""The role that runs the model: a Celery prefork worker with one process per device, or several."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def run_parts(settings: Settings) -> int:
         settings,
         role=PARTS_ROLE,
         processes=len(findings.devices),
-        device=f"{', '.join(findings.devices)}: {findings.model}",
+        device=f"{', '.join(dict.fromkeys(findings.devices))}: {findings.model}",
     )
     signals.worker_process_init.connect(lambda **_: die_with_parent(parent), weak=False)
     signals.worker_process_shutdown.connect(lambda **_: handler.settle(), weak=False)

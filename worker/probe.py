@@ -60,7 +60,8 @@ def _look(settings: Settings) -> Findings:
     found = devices()
     gpus = [name for name in found if name.startswith("cuda")]
     names = gpus if settings.device in {"auto", "cuda"} and gpus else [str(find_device(settings.device))]
-    return Findings(names, device_model(find_device(names[0])))
+    each = [name for name in names for _ in range(settings.processes)]
+    return Findings(each, device_model(find_device(names[0])))
 
 
 if __name__ == "__main__":

@@ -65,7 +65,7 @@ def main() -> None:
         return loaded.setdefault(sha256, NullEngine(sha256))
 
     Engines.get = get
-    parts_role.probe = lambda settings: Findings(["cpu"], "null")
+    parts_role.probe = lambda settings: Findings(["cpu"] * settings.processes, "null")
     if os.environ.get(ENCODER):
         file = encode_image(np.zeros((1, 1, 3), dtype=np.uint8), "png")
         part_writer.encode_image = lambda pixels, image_format, quality=None: file
