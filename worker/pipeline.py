@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, wait
@@ -14,6 +15,8 @@ from worker.pools import Pools
 Fetched = TypeVar("Fetched")
 Made = TypeVar("Made")
 Written = TypeVar("Written")
+Given = TypeVar("Given")
+Got = TypeVar("Got")
 
 BATCHES_AHEAD = 2
 BATCHES_BEHIND = 2
@@ -22,7 +25,8 @@ BATCHES_BEHIND = 2
 class Batches(Generic[Fetched, Made, Written]):
     """What becomes of each batch, in order: an iterator, to be read to its end or closed.
 
-    `fetch` and `write` run on threads of `pools.io`, for at most two batches more than are on the device, either way;
+    `fetch` and `write` run on threads of `pools.io`, for at most two batches more than are on the device, either way,
+    each with its share of a batch in one go, as handing over items one by one takes longer than to write some of them;
     `model` on those of `pools.model`. An item whose fetch gives an ItemError is passed on as that, and leaves its
     batch. What a stage raises is raised here, once everything that was begun has come to rest: no write goes on behind
     the caller's back.
@@ -49,9 +53,10 @@ class Batches(Generic[Fetched, Made, Written]):
         self._model = model
         self._write = write
         self._between_batches = between_batches
-        self._reading: deque[list[Future[Fetched | ItemError]]] = deque()
+        self._reading: deque[list[Future[list[Fetched | ItemError]]]] = deque()
         self._making: deque[tuple[list[Fetched | ItemError], Future[Sequence[Made]]]] = deque()
-        self._writing: deque[list[ItemError | Future[Written]]] = deque()
+        self._writing: deque[tuple[list[Fetched | ItemError], list[Future[list[Written]]]]] = deque()
+        self._ended = False
         self._steps = self._run()
         self.all_begun = len(indices) == 0
 
@@ -91,32 +96,45 @@ class Batches(Generic[Fetched, Made, Written]):
 
     def _read_ahead(self) -> None:
         for batch in islice(self._unread, BATCHES_AHEAD + 1 - len(self._reading)):
-            self._reading.append([self._pools.io.submit(self._fetch, index) for index in batch])
+            self._reading.append(self._shared(self._fetch, batch))
 
     def _make_next(self) -> None:
-        fetched = [future.result() for future in self._reading[0]]
+        fetched = _joined(self._reading[0])
         self._reading.popleft()
         good = [item for item in fetched if not isinstance(item, ItemError)]
         self._making.append((fetched, self._pools.model.submit(self._model, good)))
 
     def _write_next(self) -> None:
         fetched, future = self._making[0]
-        made = iter(future.result())
+        made = future.result()
         self._making.popleft()
-        self._writing.append([])
-        for item in fetched:
-            done = item if isinstance(item, ItemError) else self._pools.io.submit(self._write, next(made))
-            self._writing[-1].append(done)
+        self._writing.append((fetched, self._shared(self._write, made)))
 
     def _written(self) -> list[Written | ItemError]:
-        done = [item if isinstance(item, ItemError) else item.result() for item in self._writing[0]]
+        fetched, futures = self._writing[0]
+        written = iter(_joined(futures))
         self._writing.popleft()
-        return done
+        return [item if isinstance(item, ItemError) else next(written) for item in fetched]
+
+    def _shared(self, work: Callable[[Given], Got], items: Sequence[Given]) -> list[Future[list[Got]]]:
+        """The items, in order, in a run for each thread of `pools.io`."""
+        size = max(1, math.ceil(len(items) / self._pools.io_threads))
+        runs = (items[start : start + size] for start in range(0, len(items), size))
+        return [self._pools.io.submit(self._each, work, run) for run in runs]
+
+    def _each(self, work: Callable[[Given], Got], items: Sequence[Given]) -> list[Got]:
+        return [work(item) for item in items if not self._ended]  # once it has, nobody asks for the rest
 
     def _come_to_rest(self) -> None:
         """Cancels what has not begun, and waits for the rest; an error of theirs, if any, is already on its way up."""
-        writing = (item for item in chain(*self._writing) if not isinstance(item, ItemError))
-        futures: list[Future[Any]] = [*chain(*self._reading), *(future for _, future in self._making), *writing]
+        self._ended = True
+        making = (future for _, future in self._making)
+        writing = chain.from_iterable(futures for _, futures in self._writing)
+        futures: list[Future[Any]] = [*chain(*self._reading), *making, *writing]
         for future in futures:
             future.cancel()
         wait(futures)
+
+
+def _joined(futures: Sequence[Future[list[Got]]]) -> list[Got]:
+    return [item for future in futures for item in future.result()]

@@ -17,12 +17,13 @@ if TYPE_CHECKING:
 class Pools(NamedTuple):
     """Who works for a pipeline.
 
-    io: threads that fetch and write items. model: threads that run batches, `streams` of them at once.
+    io: `io_threads` threads that fetch and write items. model: threads that run batches, `streams` of them at once.
     """
 
     io: Executor
     model: Executor
     streams: int = 1
+    io_threads: int = 4
 
 
 class ThreadPools:
@@ -44,7 +45,7 @@ class ThreadPools:
             threads = min(threads, engine.streams if isinstance(spec, ReconstructSpec) else max(1, engine.streams // 2))
         if threads not in self._io:
             self._io[threads] = io_pool(threads)
-        return Pools(self._io[threads], engine.pool, engine.streams)
+        return Pools(self._io[threads], engine.pool, engine.streams, threads)
 
 
 def io_pool(threads: int) -> ThreadPoolExecutor:

@@ -137,6 +137,28 @@ def test_no_work_goes_on_when_a_stage_has_raised(stage: str) -> None:
     assert running == 0
 
 
+def test_rest_of_a_share_is_left_when_another_share_has_raised() -> None:
+    fetched: list[int] = []
+    begun = threading.Event()
+
+    def fetch(index: int) -> int:
+        if index == 0:
+            assert begun.wait(10)
+            raise OSError("the store is away")
+        fetched.append(index)
+        begun.set()
+        deadline = time.monotonic() + 10
+        while not found._ended and time.monotonic() < deadline:
+            time.sleep(0.001)
+        return index
+
+    with ThreadPoolExecutor(2) as io, ThreadPoolExecutor(1) as model_pool:
+        found = batches(Pools(io, model_pool, io_threads=2), 8, batch_size=8, fetch=fetch)
+        with pytest.raises(OSError, match="the store is away"):
+            next(found)
+    assert fetched == [4]
+
+
 def test_next_batch_does_not_begin_when_the_guard_says_stop(executor: Executor) -> None:
     modelled: list[int] = []
     asked = 0

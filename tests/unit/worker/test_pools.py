@@ -47,7 +47,7 @@ def test_no_more_threads_fetch_and_write_than_find_something_to_wait_for(
     found = pools.of_part(spec, engine)  # type: ignore[arg-type]
     assert isinstance(found.io, ThreadPoolExecutor)
     assert found.io._max_workers == expected
-    assert (found.model, found.streams) == (engine.pool, streams)
+    assert (found.model, found.streams, found.io_threads) == (engine.pool, streams, expected)
     assert pools.of_part(spec, engine).io is found.io  # type: ignore[arg-type]
 
 
