@@ -177,9 +177,14 @@ class Engine:
 
     @contextlib.contextmanager
     def _running(self) -> Iterator[None]:
+        """The turn of one of the streams."""
+        with self._free, self._exactly():
+            yield
+
+    @contextlib.contextmanager
+    def _exactly(self) -> Iterator[None]:
         """No gradients; on a GPU only algorithms that give the same bits each time, at full float32 precision."""
         with contextlib.ExitStack() as stack:
-            stack.enter_context(self._free)
             stack.enter_context(_device_errors(self.batch_size))
             stack.enter_context(torch.inference_mode())
             torch.get_num_threads()  # has this thread keep to torch's number from its first operation on

@@ -35,7 +35,7 @@ class Subject:
 
     def running(self) -> AbstractContextManager[None]:
         """No gradients, and on a GPU the algorithms that the engine asks for. It holds for this thread."""
-        return self.engine._running()
+        return self.engine._exactly()
 
     @property
     def latents_shape(self) -> tuple[int, int]:
