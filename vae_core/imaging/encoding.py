@@ -6,6 +6,7 @@ import io
 from importlib.metadata import version
 from typing import Any
 
+import fpng
 import numpy as np
 import PIL
 from numpy.typing import NDArray
@@ -26,8 +27,6 @@ def encode_image(pixels: NDArray[np.uint8], image_format: str, quality: int | No
     image_format: `png` (lossless), `jpeg` or `webp`. quality: of the last two, 1 to 100, instead of the usual one.
     """
     if image_format == "png":
-        import fpng  # late: the measurements on a GPU box do without it
-
         # Some 25 times as fast as Pillow at its level 1, for a fifth more bytes; every decoder reads them.
         data = bytes(fpng.from_ndarray(pixels))
         if not data:

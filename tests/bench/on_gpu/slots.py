@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from tests.bench.on_gpu.shards import shard_members
-from vae_core.imaging.encoding import encode_image, encoder_name
 
 # What a picture that cannot be compressed needs beside its pixels: PNG's own bytes, its JSON, and tar's padding.
 _SPARE_BYTES = 4096
@@ -93,6 +92,8 @@ def png_encoder() -> tuple[str, Callable[[NDArray[np.uint8]], bytes]]:
     """What encodes, and its name: the project's own encoder, or Pillow where fpng is not installed."""
     if find_spec("fpng") is None:
         return f"png pillow {PIL.__version__} level 1, as fpng is not here", _pillow_png
+    from vae_core.imaging.encoding import encode_image, encoder_name  # needs fpng
+
     return encoder_name("png"), partial(encode_image, image_format="png")
 
 
