@@ -151,7 +151,7 @@ def test_worker_goes_on_without_a_restart_when_a_part_ends_while_redis_is_away(
         fleet = make_fleet(VAEJOB_LEASE_S="20", **server.env)
         worker = fleet.start_worker()
         fleet.vaejob("sample", "--n", "10", "--job-id", "warm", "--watch")
-        fleet.vaejob("sample", "--n", "500", "--part-size", "500", "--job-id", "cut")
+        fleet.vaejob("sample", "--n", "1500", "--part-size", "1500", "--job-id", "cut")
         wait_for("an attempt", lambda: list(fleet.store.list("jobs/cut/attempts/")))
         server.kill()
         assert committed_parts(fleet, "cut") == 0
