@@ -12,6 +12,7 @@ from producer.lookup import read_job
 from producer.status import ensure_open
 from vae_core.errors import JobConflict, QueueUnavailable, StoreError, StoreUnavailable
 from vae_core.jobs.codec import to_pretty_json
+from vae_core.jobs.ids import is_drawn
 from vae_core.jobs.job import Job
 from vae_core.jobs.layout import JobKeys, open_key
 from vae_core.jobs.spec import ReconstructSpec, same_request
@@ -66,7 +67,9 @@ def _create(store: Store, job: Job, key_list: bytes | None, clock: Callable[[], 
         if list_key is not None:
             written.append(list_key)
             store.write(list_key, key_list or b"", content_type="text/plain; charset=utf-8")
-        created = store.create(keys.job, to_pretty_json(job), content_type="application/json")
+        created = store.create(
+            keys.job, to_pretty_json(job), content_type="application/json", settle=not is_drawn(job.job_id)
+        )
     except (StoreUnavailable, StoreError, KeyboardInterrupt):
         with suppress(StoreUnavailable, StoreError):
             if store.stat(keys.job) is None:

@@ -272,7 +272,7 @@ class PartHandler:
             self._give_up(job_id, part, error.failure)
             return Outcome.SETTLED_OR_BACK
         key = JobKeys(job_id).part(part)
-        first = self._store.create(key, to_json(record), content_type="application/json")
+        first = self._store.create(key, to_json(record), content_type="application/json", settle=False)
         what = f"{len(record.items)} done, {len(record.errors)} errors" if first else "was committed by another already"
         log.info("job %s part %d: %s", job_id, part, what)
         self._on_commit()

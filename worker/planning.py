@@ -104,7 +104,13 @@ class Planner:
             duplicates=duplicates,
         )
         lease.check()
-        self._store.create(JobKeys(job.job_id).plan, to_pretty_json(plan), content_type="application/json")
+        # Without an input set, whoever else plans the job writes the same.
+        self._store.create(
+            JobKeys(job.job_id).plan,
+            to_pretty_json(plan),
+            content_type="application/json",
+            settle=input_set is not None,
+        )
         log.info("job %s planned: %d items in %d parts", job.job_id, plan.items, plan.parts)
 
     def _pin_checkpoint(self, lease: Lease) -> str:

@@ -46,9 +46,9 @@ class UnsteadyStore(FolderStore):
         self._fault("write", key)
         return super().write(key, data, content_type=content_type)
 
-    def create(self, key: str, data: bytes, *, content_type: str | None = None) -> bool:
+    def create(self, key: str, data: bytes, *, content_type: str | None = None, settle: bool = True) -> bool:
         self._fault("create", key)
-        return super().create(key, data, content_type=content_type)
+        return super().create(key, data, content_type=content_type, settle=settle)
 
     def delete(self, keys: Iterable[str]) -> None:
         for key in keys:

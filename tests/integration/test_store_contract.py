@@ -6,6 +6,7 @@ import dataclasses
 import itertools
 import multiprocessing
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -201,6 +202,19 @@ def test_create_tells_one_caller_true_when_many_race(backend: Backend, fresh: bo
         assert sum(told) == 1
     # rclone overwrites: who is slower than the others' wait can still replace what they were told is theirs, so only
     # this holds there: whose bytes stay knows it. Leases keep it from mattering.
+
+
+def test_create_without_settling_is_soon_done_and_keeps_what_is_there(store: Store) -> None:
+    assert store.create("first", b"one") is True  # finds out what the server makes of conditions
+    took_s = []
+    for number in range(5):
+        began = time.perf_counter()
+        assert store.create(f"leased/{number}", b"one", settle=False) is True
+        took_s.append(time.perf_counter() - began)
+    assert min(took_s) < 0.15
+    assert store.create("leased/0", b"two", settle=False) is False
+    assert store.create("leased/0", b"one", settle=False) is True
+    assert store.read("leased/0").data == b"one"
 
 
 def test_list_is_in_byte_order_when_names_sort_around_the_slash(backend: Backend) -> None:

@@ -63,11 +63,15 @@ class Store(Protocol):
     def write(self, key: str, data: bytes, *, content_type: str | None = None) -> str:
         """Write or replace; readers see the old content or the new, never a mixture. Returns the new tag."""
 
-    def create(self, key: str, data: bytes, *, content_type: str | None = None) -> bool:
+    def create(self, key: str, data: bytes, *, content_type: str | None = None, settle: bool = True) -> bool:
         """Write only if no object has this key. True if the content there now is this caller's, False if another's.
 
         After an ambiguous failure (a put that timed out but took effect) the content is read back and compared, so a
         caller whose own earlier try succeeded is told True. Two callers with the same bytes may both be told True.
+
+        settle: where the store would overwrite, wait until whoever looked at the same moment has had the time to. False
+        for a key that a lease or a random name keeps others from: then both of two callers may be told True, and the
+        later one's content stays.
         """
 
     def delete(self, keys: Iterable[str]) -> None:

@@ -102,8 +102,8 @@ class FolderStore:
                     return drafts.replace(ready, name, parent)
         raise self._lost_race(key)
 
-    def create(self, key: str, data: bytes, *, content_type: str | None = None) -> bool:
-        del content_type
+    def create(self, key: str, data: bytes, *, content_type: str | None = None, settle: bool = True) -> bool:
+        del content_type, settle  # the file system refuses a second one
         *above, name = folder_segments(key, self.url)
         with self._draft(key, data, sync=True) as ready:
             for _ in range(_TRIES):

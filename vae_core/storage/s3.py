@@ -46,9 +46,10 @@ class S3Store:
 
     `create` relies on `If-None-Match: *` where the server keeps it, and finds out with its first object: having
     created it, it asks to create it again with the same bytes. Refused (412): one request is enough from now on.
-    Done once more, or 501: the server would overwrite, so each `create` looks, puts, waits twice as long as that took,
-    and reads back (Fischer's algorithm): of several at the same moment the last to put stays and is told True. One
-    that took longer than another's wait can still overwrite that one's object; plain puts allow no better.
+    Done once more, or 501: the server would overwrite, so each `create` looks, puts, waits if it is to settle, and
+    reads back (Fischer's algorithm: it waits twice as long as looking and putting took, and a little more): of several
+    at the same moment the last to put stays and is told True. One that took longer than another's wait can still
+    overwrite that one's object; plain puts allow no better.
     The test leaves nothing behind but, in a bucket that keeps versions on such a server, a second equal version.
 
     An object named exactly like the prefix with its slash (a folder marker of a console) is not listed.
@@ -142,7 +143,7 @@ class S3Store:
 
         return tag_of(self._connection.call(f"{self.url}: key {shown(key)}", operation))
 
-    def create(self, key: str, data: bytes, *, content_type: str | None = None) -> bool:
+    def create(self, key: str, data: bytes, *, content_type: str | None = None, settle: bool = True) -> bool:
         for _ in range(_CREATE_TRIES):
             began = time.monotonic()
             if self._conditional is not _Conditional.KEPT and (same := self._holds(key, data)) is not None:
@@ -152,7 +153,7 @@ class S3Store:
                 self._find_out(key, data, content_type)
             if created and self._conditional is _Conditional.KEPT:
                 return True
-            if created:
+            if created and settle:
                 time.sleep(_SETTLE_S + 2 * (time.monotonic() - began))
             if (same := self._holds(key, data)) is not None:
                 return same
