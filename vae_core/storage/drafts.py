@@ -9,7 +9,6 @@ import secrets
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import NamedTuple
 
 from vae_core.storage import tree
 
@@ -19,11 +18,16 @@ _NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSY
 _LOCK = b"create.lock"
 
 
-class Draft(NamedTuple):
-    """A complete file `name` in the open folder `folder`, not yet in its place."""
+class Draft:
+    """A complete file `name` in the open folder `folder`, itself open as `fd`, until it is put in its place."""
 
-    folder: int
-    name: bytes
+    __slots__ = ("fd", "folder", "is_placed", "name")
+
+    def __init__(self, folder: int, name: bytes, fd: int) -> None:
+        self.folder = folder
+        self.name = name
+        self.fd = fd
+        self.is_placed = False
 
 
 @contextmanager
@@ -35,6 +39,7 @@ def draft(folder: int, data: bytes, *, sync: bool) -> Iterator[Draft]:
     """
     name = secrets.token_hex(16).encode()
     fd = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666, dir_fd=folder)
+    ready = Draft(folder, name, fd)
     try:
         with suppress(OSError):  # not every network mount knows locks
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -46,10 +51,11 @@ def draft(folder: int, data: bytes, *, sync: bool) -> Iterator[Draft]:
         os.utime(fd, ns=(modified_ns, modified_ns))
         if sync:
             os.fsync(fd)
-        yield Draft(folder, name)
+        yield ready
     finally:
-        with suppress(FileNotFoundError):
-            os.unlink(name, dir_fd=folder)
+        if not ready.is_placed:
+            with suppress(FileNotFoundError):
+                os.unlink(name, dir_fd=folder)
         os.close(fd)
 
 
@@ -58,13 +64,14 @@ def replace(ready: Draft, name: bytes, parent: int) -> str:
 
     Raises FileNotFoundError if the folder was removed meanwhile.
     """
-    status = os.stat(ready.name, dir_fd=ready.folder, follow_symlinks=False)
+    status = os.fstat(ready.fd)
     with suppress(FileNotFoundError):
         replaced_ns = os.stat(name, dir_fd=parent, follow_symlinks=False).st_mtime_ns
         if replaced_ns >= status.st_mtime_ns:
-            os.utime(ready.name, ns=(replaced_ns + 1,) * 2, dir_fd=ready.folder, follow_symlinks=False)
-            status = os.stat(ready.name, dir_fd=ready.folder, follow_symlinks=False)
+            os.utime(ready.fd, ns=(replaced_ns + 1,) * 2)
+            status = os.fstat(ready.fd)
     os.replace(ready.name, name, src_dir_fd=ready.folder, dst_dir_fd=parent)
+    ready.is_placed = True
     return tree.tag_of(status)
 
 

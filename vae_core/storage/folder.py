@@ -14,9 +14,11 @@ from vae_core.errors import InvalidValue, ObjectChanged, ObjectMissing, ObjectTo
 from vae_core.storage import drafts, tree
 from vae_core.storage.base import CHUNK_BYTES, Blob, StoredObject, extents
 from vae_core.storage.keys import TEMPORARY, encoded, folder_segments, shown
+from vae_core.storage.open_folders import OpenFolders
 
 _TRIES = 50
 _SWEEP_EVERY_S = 20.0
+_DRAFTS = [TEMPORARY.encode()]
 
 
 class FolderStore:
@@ -37,6 +39,7 @@ class FolderStore:
     def __init__(self, root: str, *, create_root: bool = True) -> None:
         self._root = os.path.realpath(root)
         self._create_root = create_root
+        self._folders = OpenFolders(self._root, self.url)
         self._swept_at = -math.inf
 
     def __repr__(self) -> str:
@@ -95,17 +98,23 @@ class FolderStore:
     def write(self, key: str, data: bytes, *, content_type: str | None = None) -> str:
         del content_type  # A file has no place for it; readers go by the extension.
         *above, name = folder_segments(key, self.url)
-        with self._draft(key, data, sync=False) as ready:
-            for _ in range(_TRIES):
-                # Not found: a delete pruned the folder between our making it and our using it.
-                with suppress(FileNotFoundError), self._made(key, above) as parent:
-                    return drafts.replace(ready, name, parent)
+        self._require_root()
+        for _ in range(_TRIES):
+            try:
+                with self._refusals(key):
+                    temporary = self._folders.made(_DRAFTS)
+                    with drafts.draft(temporary.fd, data, sync=False) as ready:
+                        # Looked for once the draft is written, as deletes prune empty folders.
+                        parent = self._folders.made(above)
+                        return drafts.replace(ready, name, parent.fd)
+            except FileNotFoundError:  # pruned between our finding it and our using it, or a moment ago
+                self._folders.forget()
         raise self._lost_race(key)
 
     def create(self, key: str, data: bytes, *, content_type: str | None = None, settle: bool = True) -> bool:
         del content_type, settle  # the file system refuses a second one
         *above, name = folder_segments(key, self.url)
-        with self._draft(key, data, sync=True) as ready:
+        with self._draft(key, data) as ready:
             for _ in range(_TRIES):
                 with suppress(FileNotFoundError):
                     if self._placed_new(key, above, name, ready):
@@ -158,7 +167,7 @@ class FolderStore:
         with (
             suppress(*tree.ABSENT),
             tree.disk_errors(self.url, "the folder"),
-            self._opened([TEMPORARY.encode()]) as temporary,
+            self._opened(_DRAFTS) as temporary,
         ):
             drafts.sweep(temporary)
 
@@ -172,29 +181,33 @@ class FolderStore:
         with tree.folder(self._root, segments, self.url) as parent:
             yield parent
 
-    @contextmanager
-    def _made(self, key: str, segments: Sequence[bytes]) -> Iterator[int]:
-        """The folder that is to hold an object, made if need be. Only FileNotFoundError stays as it is."""
-        try:
-            with (
-                tree.disk_errors(self.url, f"key {shown(key)}"),
-                tree.folder(self._root, segments, self.url, create=True) as parent,
-            ):
-                yield parent
-        except NotADirectoryError as exc:
-            raise tree.translated(exc, self.url, f"key {shown(key)}") from exc
-
-    @contextmanager
-    def _draft(self, key: str, data: bytes, *, sync: bool) -> Iterator[drafts.Draft]:
-        """The object's content in a file of `.tmp`, written before its folder is made: deletes prune empty ones."""
+    def _require_root(self) -> None:
         if not self._create_root:
             with tree.disk_errors(self.url, "the folder"), self._opened([]):
                 pass
+
+    @contextmanager
+    def _refusals(self, key: str) -> Iterator[None]:
+        """Turns an OSError of its body into the project's error; only FileNotFoundError stays as it is."""
         try:
-            with (
-                self._made(key, [TEMPORARY.encode()]) as temporary,
-                drafts.draft(temporary, data, sync=sync) as ready,
-            ):
+            yield
+        except FileNotFoundError:
+            raise
+        except OSError as exc:
+            raise tree.translated(exc, self.url, f"key {shown(key)}") from exc
+
+    @contextmanager
+    def _made(self, key: str, segments: Sequence[bytes]) -> Iterator[int]:
+        """The folder that is to hold an object, made if need be. Only FileNotFoundError stays as it is."""
+        with self._refusals(key), tree.folder(self._root, segments, self.url, create=True) as parent:
+            yield parent
+
+    @contextmanager
+    def _draft(self, key: str, data: bytes) -> Iterator[drafts.Draft]:
+        """The object's content on the disk in a file of `.tmp`, before its folder is made: deletes prune empty ones."""
+        self._require_root()
+        try:
+            with self._made(key, _DRAFTS) as temporary, drafts.draft(temporary, data, sync=True) as ready:
                 yield ready
         except FileNotFoundError as exc:
             raise tree.translated(exc, self.url, f"key {shown(key)}") from exc
