@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from io import TextIOWrapper
@@ -14,6 +15,10 @@ from producer.session import Session, pass_session
 from producer.table import COMMANDS, PACKAGE
 from vae_core.command_table import CommandTable
 from vae_core.errors import VaejobError
+
+# Objects made before the next look for garbage. Looking after each 700, and once more at the end, as usual, takes a
+# fifth of a command's time: all that the libraries brought is looked at, and stays.
+_GARBAGE_EVERY = 100_000
 
 
 def _show_version(ctx: click.Context, _parameter: click.Parameter, asked: bool) -> None:
@@ -49,6 +54,7 @@ def cli(session: Session, ctx: click.Context, debug: bool) -> None:
 
 def main(args: list[str] | None = None) -> int:
     """Runs one command; returns its exit code. An error is one line on stderr."""
+    gc.set_threshold(_GARBAGE_EVERY)
     if sys.stdout is None:  # closed by the caller
         sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115  # for as long as the process lives
     for stream in (sys.stdout, sys.stderr):
@@ -76,6 +82,8 @@ def main(args: list[str] | None = None) -> int:
     except Exception as error:  # noqa: BLE001  # a fault of ours: the job, once accepted, goes on without this command
         text = f"unexpected {type(error).__name__}: {error}; `vaejob --debug ...` shows where"
         return _told(session, text, exits.FAILED)
+    finally:
+        gc.freeze()
 
 
 def _status(ended: SystemExit) -> int:
