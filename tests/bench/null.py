@@ -6,6 +6,7 @@ bytes each: what is left is the control plane.
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -32,7 +33,8 @@ class NullEngine:
         self.pool = ThreadPoolExecutor(self.streams)
         draw = np.random.default_rng(3)
         rough = draw.integers(0, 256, (_PICTURES, 8, 8, 3), dtype=np.uint8)
-        self._pictures = rough.repeat(_SIDE // 8, axis=1).repeat(_SIDE // 8, axis=2)
+        pictures = rough.repeat(_SIDE // 8, axis=1).repeat(_SIDE // 8, axis=2)
+        self._pictures = np.concatenate([pictures, pictures])  # any of them and those after it, without a copy
 
     def sample_latents(
         self, seed: int, indices: Sequence[int], temperature: float = 1.0, *, standard: bool = False
@@ -40,7 +42,8 @@ class NullEngine:
         return np.repeat(np.asarray(indices, dtype=np.float32)[:, None], _LATENT, axis=1)
 
     def decode(self, z: NDArray[np.float32]) -> NDArray[np.uint8]:
-        pixels: NDArray[np.uint8] = self._pictures[z[:, 0].astype(np.int64) % _PICTURES]
+        first = int(z[0, 0]) % _PICTURES
+        pixels: NDArray[np.uint8] = self._pictures[first : first + len(z)]
         return pixels
 
 
@@ -54,6 +57,7 @@ class NullKind:
 def main() -> None:
     """`vaeworker`, whose children have this engine; torch is never loaded."""
     from vae_core.imaging.encoding import encode_image
+    from vae_core.model.allocator import keep_freed_memory
     from worker import part_writer, parts_role
     from worker.cli import main as vaeworker
     from worker.engines import Engines
@@ -62,7 +66,11 @@ def main() -> None:
     loaded: dict[str, NullEngine] = {}
 
     def get(_engines: Engines, sha256: str) -> NullEngine:
-        return loaded.setdefault(sha256, NullEngine(sha256))
+        if sha256 not in loaded:
+            loaded[sha256] = NullEngine(sha256)
+            keep_freed_memory()  # as a real one does
+            gc.freeze()
+        return loaded[sha256]
 
     Engines.get = get
     parts_role.probe = lambda settings: Findings(["cpu"] * settings.processes, "null")

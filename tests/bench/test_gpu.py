@@ -19,7 +19,7 @@ RATES = {"decode_eager", "decode_engine", "encode_eager", "device_alone", "png_t
 
 BARE = """
 import sys
-for name in "msgspec fpng safetensors celery kombu redis boto3 click obstore".split():
+for name in "msgspec fpng simplejpeg safetensors celery kombu redis boto3 click obstore".split():
     sys.modules[name] = None
 """
 

@@ -325,7 +325,14 @@ def test_zip_is_the_same_and_readable_when_written_twice(building: ModuleType, g
 def test_packages_leave_room_when_unpacked_beside_an_export(building: ModuleType) -> None:
     """As they are installed here, without what Python and the build script leave out."""
     wanted = [Requirement(line) for line in (LAMBDA / "requirements.txt").read_text().splitlines() if line[0] != "#"]
-    assert {requirement.name for requirement in wanted} == {"fpng", "msgspec", "numpy", "onnxruntime", "pillow"}
+    assert {requirement.name for requirement in wanted} == {
+        "fpng",
+        "msgspec",
+        "numpy",
+        "onnxruntime",
+        "pillow",
+        "simplejpeg",
+    }
     names: set[str] = set()
     while wanted:
         requirement = wanted.pop()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import math
 from bisect import bisect_left
 from collections.abc import Sequence
@@ -12,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from vae_core.imaging.encoding import encode_image
+from vae_core.imaging.encoding import encode_image, encode_jpeg
 
 PAPER = (250, 250, 249)
 _INK = (28, 25, 23)
@@ -23,6 +22,7 @@ _LABEL_PX = 11
 _TITLE_PX = 20
 _ATLAS_COLUMNS = 16
 _ATLAS_TILE_PX = 128
+_ATLAS_QUALITY = 80
 
 
 class Tile(NamedTuple):
@@ -51,13 +51,12 @@ def atlas(images: Sequence[NDArray[np.uint8]]) -> bytes:
     columns = atlas_columns(len(images))
     size = atlas_tile(images[0]).shape[0]
     rows = math.ceil(len(images) / columns)
-    sheet = np.full((rows * size, columns * size, 3), 255, dtype=np.uint8)
+    sheet = np.empty((rows * size, columns * size, 3), dtype=np.uint8)
+    sheet[(rows - 1) * size :] = 255  # where the last row may have no tiles
     for number, image in enumerate(images):
         top, left = number // columns * size, number % columns * size
         sheet[top : top + size, left : left + size] = atlas_tile(image)
-    buffer = io.BytesIO()
-    Image.fromarray(sheet).save(buffer, format="JPEG", quality=80)
-    return buffer.getvalue()
+    return encode_jpeg(sheet, _ATLAS_QUALITY, "420")
 
 
 def contact_sheet(tiles: Sequence[Tile], *, title: str, columns: int) -> bytes:

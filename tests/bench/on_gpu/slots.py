@@ -89,10 +89,10 @@ class Made(NamedTuple):
 
 @cache
 def png_encoder() -> tuple[str, Callable[[NDArray[np.uint8]], bytes]]:
-    """What encodes, and its name: the project's own encoder, or Pillow where fpng is not installed."""
-    if find_spec("fpng") is None:
-        return f"png pillow {PIL.__version__} level 1, as fpng is not here", _pillow_png
-    from vae_core.imaging.encoding import encode_image, encoder_name  # needs fpng
+    """What encodes, and its name: the project's own encoder, or Pillow where its libraries are not installed."""
+    if missing := [name for name in ("fpng", "simplejpeg") if find_spec(name) is None]:
+        return f"png pillow {PIL.__version__} level 1, as there is no {missing[0]} here", _pillow_png
+    from vae_core.imaging.encoding import encode_image, encoder_name  # needs both
 
     return encoder_name("png"), partial(encode_image, image_format="png")
 
