@@ -171,13 +171,15 @@ def walk(folder_fd: int, base: bytes, url: str, *, start: bytes = b"") -> Iterat
         if name.endswith(b"/"):
             yield from _below(folder_fd, name, base, url)
             continue
+        key = (base + name).decode()
         try:
-            with disk_errors(url, f"key {(base + name).decode()!r}"):
-                status = os.stat(name, dir_fd=folder_fd, follow_symlinks=False)
+            status = os.stat(name, dir_fd=folder_fd, follow_symlinks=False)
         except ABSENT:
             continue
+        except OSError as exc:
+            raise translated(exc, url, f"key {key!r}") from exc
         if stat.S_ISREG(status.st_mode):
-            yield StoredObject((base + name).decode(), status.st_size, tag_of(status))
+            yield StoredObject(key, status.st_size, tag_of(status))
 
 
 def _below(parent: int, name: bytes, base: bytes, url: str) -> Iterator[StoredObject]:
