@@ -29,6 +29,7 @@ _MOST_COMMAND_S = {FILE: 0.9, "s3": 1.3}
 _MOST_ONE_IMAGE_S = 0.5
 _LEAST_TO_NAIVE, _LEAST_TO_NAIVE_NULL, _LEAST_TO_PLAIN = 3.0, 15.0, 1.5
 _WARM_UP = 64
+_NULL_TIMES = 8  # as many images in a job where the model costs nothing
 _WAITS = 4  # one-image jobs and commands for each run, as they are short
 
 
@@ -114,23 +115,32 @@ class Measuring:
             rates = [fewer / peer.run(f"naive-{run}", fewer) for run in range(self._runs)]
         found = self._report.add(median_of("naive worker, a task for each image", rates, "images/s"))
         self._ratio("sample, to the naive worker", sample_per_s / found.value, _LEAST_TO_NAIVE)
-        with NaivePeer(at.fleet.environment, folder, null=True) as peer:
-            rates = [fewer / peer.run(f"naive-null-{run}", fewer) for run in range(self._runs)]
-        naive = self._report.add(median_of("naive worker, the model costing nothing", rates, "images/s"))
-        ours = self._report.add(median_of("vaejob, the model costing nothing", self._null(at), "images/s"))
-        self._ratio("sample, to the naive worker, both without model", ours.value / naive.value, _LEAST_TO_NAIVE_NULL)
+        self._without_model(at, folder, fewer)
 
-    def _null(self, at: Site) -> list[float]:
-        """Images a second of a worker whose model costs nothing, on jobs that are long enough to be seen."""
-        count = 4 * self._count
+    def _without_model(self, at: Site, folder: Path, fewer: int) -> None:
+        """The same two where the model costs nothing, by turns. Of a worker that has a process for each core, as one
+        interpreter alone does not keep up with such a model; on jobs that are long enough to be seen.
+        """
+        count = _NULL_TIMES * self._count
+        at.fleet.environment["VAEJOB_PROCESSES"] = str(usable_cores())
         control = at.fleet.start_worker("control")
         parts = at.fleet.start_worker("parts", module="tests.bench.null")
         client = Client(at)
-        client.run(spec_of(SAMPLE, _WARM_UP, 0, at.source))
-        rates = [count / client.run(spec_of(SAMPLE, count, 200 + run, at.source)).end_s for run in range(self._runs)]
+        client.run(spec_of(SAMPLE, count, 0, at.source))
+        naive: list[float] = []
+        ours: list[float] = []
+        with NaivePeer(at.fleet.environment, folder, null=True) as peer:
+            for run in range(self._runs):
+                naive.append(fewer / peer.run(f"naive-null-{run}", fewer))
+                ours.append(client.run(spec_of(SAMPLE, count, 200 + run, at.source)).images_per_s)
         parts.stop()
         control.stop()
-        return rates
+        self._report.add(median_of("naive worker, the model costing nothing", naive, "images/s"))
+        self._report.add(median_of("vaejob, the model costing nothing", ours, "images/s"))
+        ratios = [mine / other for mine, other in zip(ours, naive, strict=True)]
+        self._report.add(
+            median_of("sample, to the naive worker, both without model", ratios, "times", least=_LEAST_TO_NAIVE_NULL)
+        )
 
     def _ratio(self, name: str, value: float, least: float) -> None:
         self._report.add(Figure(name, value, "times", least=least))

@@ -532,10 +532,10 @@ def submit_in_between(store: Store, job: Job, data: bytes, monkeypatch: pytest.M
     """Has the job submitted just before the next one is created."""
     create = type(store).create
 
-    def late(self: Store, key: str, mine: bytes, *, content_type: str | None = None) -> bool:
+    def late(self: Store, key: str, mine: bytes, *, content_type: str | None = None, settle: bool = True) -> bool:
         monkeypatch.setattr(type(store), "create", create)
         assert submission.submit(store, job, data) == (job, True)
-        return create(self, key, mine, content_type=content_type)
+        return create(self, key, mine, content_type=content_type, settle=settle)
 
     monkeypatch.setattr(type(store), "create", late)
 
@@ -546,7 +546,7 @@ def test_nothing_is_left_when_the_store_goes_away_before_the_job_is_there(
 ) -> None:
     write = type(store).write
 
-    def away(self: Store, key: str, data: bytes, *, content_type: str | None = None) -> str:
+    def away(self: Store, key: str, data: bytes, *, content_type: str | None = None, settle: bool = True) -> str:
         if key.endswith(until):
             raise StoreUnavailable("gone")
         return write(self, key, data, content_type=content_type)

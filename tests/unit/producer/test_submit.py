@@ -154,11 +154,11 @@ def test_marker_is_removed_when_another_created_and_finished_the_job_meanwhile(
     mine = work.make_job("race", SampleSpec(n=3, seed=1))
     create = type(store).create
 
-    def late(self: Store, key: str, data: bytes, *, content_type: str | None = None) -> bool:
+    def late(self: Store, key: str, data: bytes, *, content_type: str | None = None, settle: bool = True) -> bool:
         monkeypatch.setattr(type(store), "create", create)
         work.whole_job(store, "race")
         store.write(open_key("race"), b"")
-        return create(self, key, data, content_type=content_type)
+        return create(self, key, data, content_type=content_type, settle=settle)
 
     monkeypatch.setattr(type(store), "create", late)
     with pytest.raises(JobConflict):
@@ -183,10 +183,10 @@ def test_marker_is_written_again_when_the_submission_was_held_up(
     now, written = [1e9], list[str]()
     create, write = type(store).create, type(store).write
 
-    def held_up(self: Store, key: str, data: bytes, *, content_type: str | None = None) -> bool:
+    def held_up(self: Store, key: str, data: bytes, *, content_type: str | None = None, settle: bool = True) -> bool:
         now[0] += took_s
         store.delete([open_key("slow")])  # as the reconciler does with one that has no job
-        return create(self, key, data, content_type=content_type)
+        return create(self, key, data, content_type=content_type, settle=settle)
 
     def counted(self: Store, key: str, data: bytes, *, content_type: str | None = None) -> str:
         written.append(key)
@@ -207,9 +207,9 @@ def test_job_is_accepted_when_its_marker_cannot_be_written_again(store: Store, m
     def away(*_args: object, **_kwargs: object) -> str:
         raise StoreUnavailable("gone")
 
-    def last(self: Store, key: str, data: bytes, *, content_type: str | None = None) -> bool:
+    def last(self: Store, key: str, data: bytes, *, content_type: str | None = None, settle: bool = True) -> bool:
         monkeypatch.setattr(type(store), "write", away)
-        return create(self, key, data, content_type=content_type)
+        return create(self, key, data, content_type=content_type, settle=settle)
 
     monkeypatch.setattr(type(store), "create", last)
     _, is_new = submission.submit(store, work.make_job("slow"), clock=lambda: next(times))
