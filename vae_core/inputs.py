@@ -127,8 +127,10 @@ def list_inputs(
 
 
 def pattern_matcher(pattern: str | None, prefix: str) -> Callable[[str], bool]:
-    """Whether what of a key comes after the last folder of the prefix matches the shell pattern, or any for None."""
-    matches = re.compile(fnmatch.translate(pattern) if pattern is not None else "(?s:.*)").fullmatch
+    """Whether what of a key comes after the last folder of the prefix matches the shell pattern; any does for None."""
+    if pattern is None:
+        return lambda key: True
+    matches = re.compile(fnmatch.translate(pattern)).fullmatch
     start = prefix.rfind("/") + 1
     return lambda key: matches(key[start:]) is not None
 

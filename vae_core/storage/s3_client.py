@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import botocore.session
 from boto3.session import Session
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
 T = TypeVar("T")
+_UNUSED = re.compile(rb"<(LastModified|StorageClass|ChecksumAlgorithm|ChecksumType)>[^<]*</\1>")
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +123,7 @@ class S3Connection:
                 aws_secret_access_key=options.secret_access_key,
                 aws_session_token=options.session_token,
             )
-            return session, session.client("s3", config=config, endpoint_url=options.endpoint_url)
+            client = session.client("s3", config=config, endpoint_url=options.endpoint_url)
         except FAILURES as exc:
             raise translated(exc, what, options.endpoint_url) from exc
         except ValueError as exc:
@@ -129,6 +131,13 @@ class S3Connection:
                 f"{what}: the S3 endpoint is not a valid address; "
                 "expected AWS_ENDPOINT_URL like https://s3.example.org or http://127.0.0.1:9000"
             ) from exc
+        client.meta.events.register_first("before-parse.s3.ListObjectsV2", _trim)
+        return session, client
+
+
+def _trim(response_dict: dict[str, Any], **_: object) -> None:
+    """Takes out of a page of a listing what nobody here looks at: a sixth of botocore's time goes into it."""
+    response_dict["body"] = _UNUSED.sub(b"", response_dict["body"])
 
 
 _CONNECTIONS: dict[tuple[S3Options, frozenset[tuple[str, str]]], S3Connection] = {}

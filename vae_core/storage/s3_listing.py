@@ -51,11 +51,12 @@ def objects(connection: S3Connection, bucket: str, root: str, prefix: str, url: 
     for page in _pages(connection, query, f"{url}: listing {prefix!r}"):
         for entry in page.get("Contents", []):
             key = entry["Key"].removeprefix(root)
-            if not key or key.encode() == last:  # rclone lists a key twice while it is being replaced
+            encoded = key.encode()
+            if not key or encoded == last:  # rclone lists a key twice while it is being replaced
                 continue
-            if key.encode() < last:
+            if encoded < last:
                 raise StoreError(f"{url}: the server lists {key!r} out of order; use a general purpose bucket")
-            last = key.encode()
+            last = encoded
             yield StoredObject(key, entry["Size"], tag_of(entry.get("ETag", "")))
 
 
