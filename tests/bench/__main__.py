@@ -52,17 +52,19 @@ class Measuring:
             client = Client(at)
             for kind in KINDS:
                 client.run(spec_of(kind, _WARM_UP // 10 * 10, 0, at.source))
-            rates = {kind: self._kind(at, place, client, kind) for kind in KINDS}
+            for kind in KINDS:
+                self._kind(at, place, client, kind)
             self._waits(at, place, client)
             self._memory(worker, place)
             if self._profiles is not None:
                 self._profile(at, place, client, worker, self._profiles)
-            worker.stop()
             if place == FILE:
-                self._peers(at, folder, rates[SAMPLE])
+                self._peers(at, folder, worker, client)
+            else:
+                worker.stop()
 
-    def _kind(self, at: Site, place: str, client: Client, kind: str) -> float:
-        """Images a second. The limit is found anew before each job, as a machine may be faster now and slower then."""
+    def _kind(self, at: Site, place: str, client: Client, kind: str) -> None:
+        """The limit is found anew before each job, as a machine may be faster now and slower then."""
         cores = usable_cores()
         runs: list[dict[str, float]] = []
         rates: list[float] = []
@@ -74,12 +76,11 @@ class Measuring:
         parts = ", ".join(f"{stage} {1000 * cost:.2f}" for stage, cost in costs.items() if cost >= 5e-6)
         note = f"core-milliseconds for an image: {parts}; {slowest(costs)} binds"
         self._report.add(median_of(f"{place} {kind}, limit", limits, "images/s", note=note))
-        found = self._report.add(median_of(f"{place} {kind}, submitted to ended", rates, "images/s"))
+        self._report.add(median_of(f"{place} {kind}, submitted to ended", rates, "images/s"))
         shares = [rate / most for rate, most in zip(rates, limits, strict=True)]
         self._report.add(
             median_of(f"{place} {kind}, of the limit", shares, "", least=_LEAST_OF_LIMIT.get((place, kind)))
         )
-        return found.value
 
     def _waits(self, at: Site, place: str, client: Client) -> None:
         ended = [one_image(client, run) for run in range(_WAITS * self._runs)]
@@ -105,16 +106,23 @@ class Measuring:
                 client.run(spec_of(kind, self._count, 900, at.source))
             self._report.head(f"profile: {file}")
 
-    def _peers(self, at: Site, folder: Path, sample_per_s: float) -> None:
+    def _peers(self, at: Site, folder: Path, worker: Worker, client: Client) -> None:
+        """By turns with a job each, as a machine may be faster now and slower then."""
         self._report.head("What people write instead, on the same folder")
-        plain = [self._count / _plain_s(folder / f"plain-{run}", self._count) for run in range(self._runs)]
-        found = self._report.add(median_of("plain script, Pillow level 1", plain, "images/s"))
-        self._ratio("sample, to the plain script", sample_per_s / found.value, _LEAST_TO_PLAIN)
         fewer = max(20, self._count // 5)
+        ours: list[float] = []
+        plain: list[float] = []
+        naive: list[float] = []
         with NaivePeer(at.fleet.environment, folder) as peer:
-            rates = [fewer / peer.run(f"naive-{run}", fewer) for run in range(self._runs)]
-        found = self._report.add(median_of("naive worker, a task for each image", rates, "images/s"))
-        self._ratio("sample, to the naive worker", sample_per_s / found.value, _LEAST_TO_NAIVE)
+            for run in range(self._runs):
+                plain.append(self._count / _plain_s(folder / f"plain-{run}", self._count))
+                ours.append(client.run(spec_of(SAMPLE, self._count, 200 + run, at.source)).images_per_s)
+                naive.append(fewer / peer.run(f"naive-{run}", fewer))
+        worker.stop()
+        self._report.add(median_of("plain script, Pillow level 1", plain, "images/s"))
+        self._report.add(median_of("naive worker, a task for each image", naive, "images/s"))
+        self._ratio("sample, to the plain script", ours, plain, _LEAST_TO_PLAIN)
+        self._ratio("sample, to the naive worker", ours, naive, _LEAST_TO_NAIVE)
         self._without_model(at, folder, fewer)
 
     def _without_model(self, at: Site, folder: Path, fewer: int) -> None:
@@ -137,13 +145,12 @@ class Measuring:
         control.stop()
         self._report.add(median_of("naive worker, the model costing nothing", naive, "images/s"))
         self._report.add(median_of("vaejob, the model costing nothing", ours, "images/s"))
-        ratios = [mine / other for mine, other in zip(ours, naive, strict=True)]
-        self._report.add(
-            median_of("sample, to the naive worker, both without model", ratios, "times", least=_LEAST_TO_NAIVE_NULL)
-        )
+        self._ratio("sample, to the naive worker, both without model", ours, naive, _LEAST_TO_NAIVE_NULL)
 
-    def _ratio(self, name: str, value: float, least: float) -> None:
-        self._report.add(Figure(name, value, "times", least=least))
+    def _ratio(self, name: str, ours: Sequence[float], theirs: Sequence[float], least: float) -> None:
+        """Median of how many times as fast it is, run by run."""
+        ratios = [mine / other for mine, other in zip(ours, theirs, strict=True)]
+        self._report.add(median_of(name, ratios, "times", least=least))
 
 
 def _plain_s(folder: Path, count: int) -> float:
