@@ -1,4 +1,4 @@
-"""A store in a local folder: one file per object, written beside and moved into place."""
+"""A store in a local folder: one file per object, written whole and then put in place."""
 
 from __future__ import annotations
 
@@ -102,11 +102,9 @@ class FolderStore:
         for _ in range(_TRIES):
             try:
                 with self._refusals(key):
-                    temporary = self._folders.made(_DRAFTS)
-                    with drafts.draft(temporary.fd, data, sync=False) as ready:
-                        # Looked for once the draft is written, as deletes prune empty folders.
-                        parent = self._folders.made(above)
-                        return drafts.replace(ready, name, parent.fd)
+                    parent = self._folders.made(above)
+                    tag = drafts.put_new(data, name, parent.fd)
+                    return tag if tag is not None else self._replaced(above, name, data)
             except FileNotFoundError:  # pruned between our finding it and our using it, or a moment ago
                 self._folders.forget()
         raise self._lost_race(key)
@@ -170,6 +168,12 @@ class FolderStore:
             self._opened(_DRAFTS) as temporary,
         ):
             drafts.sweep(temporary)
+
+    def _replaced(self, above: Sequence[bytes], name: bytes, data: bytes) -> str:
+        temporary = self._folders.made(_DRAFTS)
+        with drafts.draft(temporary.fd, data, sync=False) as ready:
+            parent = self._folders.made(above)  # looked for once the draft is written, as deletes prune empty folders
+            return drafts.replace(ready, name, parent.fd)
 
     def _lost_race(self, key: str) -> StoreUnavailable:
         return StoreUnavailable(f"{self.url}: key {shown(key)}: its folder is removed as fast as it is made; try again")
