@@ -31,6 +31,7 @@ from vae_core.jobs.records import ItemDone, ItemError, PartRecord, SideFile, man
 from vae_core.jobs.spec import JobSpec, ReconstructSpec, SampleSpec
 from vae_core.storage.folder import FolderStore
 from worker.grid import make_grid
+from worker.outputs import Outputs
 from worker.page import make_page
 from worker.shards import pack
 from worker.summary import make_summary
@@ -109,7 +110,9 @@ class JobFolder:
             self.put("index.html", page),
         ]
         if with_grid:
-            written.append(self.put("grid.png", make_grid(self.store, self.job, self.plan, items)))
+            written.append(
+                self.put("grid.png", make_grid(Outputs(self.store, self.keys.root), self.job, self.plan, items))
+            )
         documents = tuple(Document(name=file.key, sha256=file.sha256, size_bytes=file.size_bytes) for file in written)
         self.store.create(self.keys.end, to_pretty_json(msgspec.structs.replace(end, documents=documents)))
 

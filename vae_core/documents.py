@@ -10,9 +10,11 @@ from vae_core.jobs.codec import from_json, from_lines
 from vae_core.jobs.job import End, Input, Job, Plan
 from vae_core.jobs.layout import JobKeys, part_of
 from vae_core.jobs.records import ItemError, PartRecord
+from vae_core.parallel import in_order
 from vae_core.storage.base import Store
 
 T = TypeVar("T")
+_AT_ONCE = 8
 
 
 def load_job(store: Store, job_id: str) -> Job:
@@ -38,9 +40,12 @@ def load_record(store: Store, job_id: str, part: int) -> PartRecord | None:
 
 
 def load_records(store: Store, job_id: str) -> Iterator[PartRecord]:
-    """The records of the committed parts, by part; a damaged part may lose its record while they are read."""
-    for part in listed_parts(store, JobKeys(job_id).parts):
-        record = load_record(store, job_id, part)
+    """The records of the committed parts, by part; a damaged part may lose its record while they are read.
+
+    Eight are read at once, as a store may be far away.
+    """
+    parts = listed_parts(store, JobKeys(job_id).parts)
+    for record in in_order(lambda part: load_record(store, job_id, part), parts, _AT_ONCE):
         if record is not None:
             yield record
 

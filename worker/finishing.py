@@ -25,7 +25,7 @@ from worker.ending import close_job, end_job
 from worker.grid import make_grid
 from worker.hints import Hints
 from worker.lease import Lease
-from worker.outputs import read_output
+from worker.outputs import Outputs
 from worker.page import make_page
 from worker.quality_sheets import quality_sheets
 from worker.summary import make_summary
@@ -96,14 +96,15 @@ class Finisher:
             failure=None if cancelled else failure,
         )
         summary = make_summary(job, plan, end, records, errors)
-        extras = [*self._animations(job, items), *quality_sheets(self._store, keys, records)]
+        outputs = Outputs(self._store, keys.root)
+        extras = [*_animations(outputs, job, items), *quality_sheets(outputs, keys, records)]
         names = [key.removeprefix(keys.root) for key, *_ in extras]
         page = make_page(job, plan, end, summary, records, errors, names)
         documents = (
             (keys.errors, to_lines(errors), "application/x-ndjson"),
             (keys.manifest, to_lines(manifest_line(item) for item in items), "application/x-ndjson"),
             (keys.summary, to_pretty_json(summary), "application/json"),
-            (keys.grid, make_grid(self._store, job, plan, items), "image/png"),
+            (keys.grid, make_grid(outputs, job, plan, items), "image/png"),
             *extras,
             (keys.page, page, "text/html; charset=utf-8"),
         )
@@ -123,18 +124,6 @@ class Finisher:
             if input_set != plan.input_set:
                 lease.check()
                 self._store.delete(found.key for found in self._store.list(f"{keys.all_inputs}{input_set}/"))
-
-    def _animations(self, job: Job, items: list[ItemDone]) -> Iterator[tuple[str, bytes, str]]:
-        """Key, content and type of each; none for a kind that has no frames, or when none could be made."""
-        if not isinstance(job.spec, InterpolateSpec) or not items:
-            return
-        keys, done = JobKeys(job.job_id), {item.index: item for item in items}
-        wanted = [done[position] for position in shown_frames(job.spec.walk.film) if position in done]
-        shown = {item.index: item for item in wanted}  # there and back: most of them twice
-        frames = {index: read_output(self._store, keys.root, item) for index, item in shown.items()}
-        film = [frames[item.index] for item in wanted]
-        yield keys.animation_webp, animation(film, "WEBP", job.spec.fps), "image/webp"
-        yield keys.animation_gif, animation(film, "GIF", job.spec.fps), "image/gif"
 
     def _dead_parts(self, job_id: str) -> dict[int, Failure]:
         keys = JobKeys(job_id)
@@ -187,6 +176,19 @@ class Finisher:
         except (ObjectMissing, ObjectChanged):
             return False
         return digest.hexdigest() == output.sha256
+
+
+def _animations(outputs: Outputs, job: Job, items: list[ItemDone]) -> Iterator[tuple[str, bytes, str]]:
+    """Key, content and type of each; none for a kind that has no frames, or when none could be made."""
+    if not isinstance(job.spec, InterpolateSpec) or not items:
+        return
+    keys, done = JobKeys(job.job_id), {item.index: item for item in items}
+    wanted = [done[position] for position in shown_frames(job.spec.walk.film) if position in done]
+    shown = {item.index: item for item in wanted}  # there and back: most of them twice
+    frames = dict(zip(shown, outputs.of_items(shown.values()), strict=True))
+    film = [frames[item.index] for item in wanted]
+    yield keys.animation_webp, animation(film, "WEBP", job.spec.fps), "image/webp"
+    yield keys.animation_gif, animation(film, "GIF", job.spec.fps), "image/gif"
 
 
 def _failure(job: Job, plan: Plan, records: list[PartRecord], dead: dict[int, Failure]) -> Failure | None:

@@ -6,41 +6,37 @@ from collections.abc import Sequence
 
 from vae_core.imaging.sheets import Tile, contact_sheet
 from vae_core.jobs.job import Job, Plan
-from vae_core.jobs.layout import JobKeys, fitted_input_name
 from vae_core.jobs.outputs import item_numbers
 from vae_core.jobs.parts import GRID_ITEMS, GRID_PAIRS, grid_indices
 from vae_core.jobs.records import ItemDone
 from vae_core.jobs.spec import InterpolateSpec, ReconstructSpec, SampleSpec
-from vae_core.storage.base import Store
-from worker.outputs import read_image, read_output
+from worker.outputs import Outputs
 from worker.walk_sheet import walk_sheet
 
 _SAMPLE_COLUMNS = 10
 PAIR_COLUMNS = 5
 
 
-def make_grid(store: Store, job: Job, plan: Plan, items: Sequence[ItemDone]) -> bytes:
+def make_grid(outputs: Outputs, job: Job, plan: Plan, items: Sequence[ItemDone]) -> bytes:
     """A PNG of up to 100 samples, of up to 50 inputs each beside its reconstruction, or of an interpolation's rows.
 
     Made of outputs alone.
     """
-    root, spec = JobKeys(job.job_id).root, job.spec
-    match spec:
+    match spec := job.spec:
         case SampleSpec():
             shown = _on_sheet(job, plan, items, GRID_ITEMS)
-            tiles = [Tile((read_output(store, root, item),), str(item.index)) for item in shown]
+            made = outputs.of_items(shown)
+            tiles = [Tile((pixels,), str(item.index)) for item, pixels in zip(shown, made, strict=True)]
             title = f"{_count(plan.items, len(shown))} samples, seed {spec.seed}"
             return contact_sheet(tiles, title=title, columns=_SAMPLE_COLUMNS)
         case ReconstructSpec():
             shown = _on_sheet(job, plan, items, GRID_PAIRS)
-            tiles = []
-            for item in shown:
-                fitted = read_image(store, root + fitted_input_name(item.index))
-                tiles.append(Tile((fitted, read_output(store, root, item)), pair_label(item)))
+            pairs = zip(outputs.fitted_inputs(shown), outputs.of_items(shown), strict=True)
+            tiles = [Tile(pair, pair_label(item)) for item, pair in zip(shown, pairs, strict=True)]
             title = f"{_count(plan.items, len(shown))} inputs, each beside its reconstruction"
             return contact_sheet(tiles, title=title, columns=PAIR_COLUMNS)
         case InterpolateSpec():
-            return walk_sheet(store, root, spec, items)
+            return walk_sheet(outputs, spec, items)
 
 
 def _on_sheet(job: Job, plan: Plan, items: Sequence[ItemDone], most: int) -> list[ItemDone]:

@@ -3,33 +3,51 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from vae_core.errors import ObjectMissing
+from vae_core.jobs.layout import fitted_input_name
 from vae_core.jobs.records import ItemDone
+from vae_core.parallel import in_order
 from vae_core.storage.base import Store
 
+_AT_ONCE = 8
 
-def read_output(store: Store, root: str, item: ItemDone) -> NDArray[np.uint8]:
-    """The item's image as uint8 RGB (H, W, 3), out of its shard where it lies in one.
 
-    root: of the job's folder. Raises the store's errors.
+class Outputs:
+    """The images in a job's folder, each as uint8 RGB (H, W, 3); eight are read at once, as a store may be far away.
+
+    root: key of the folder, with its slash. Every method raises the store's errors.
     """
-    key = root + item.key
-    if item.offset is None:
-        return read_image(store, key)
-    data = b"".join(store.stream(key, start=item.offset, size_bytes=item.size_bytes))
-    if len(data) != item.size_bytes:
-        raise ObjectMissing(f"{store.url}: {key} ends before {item.member} does")
-    return _pixels(data)
 
+    def __init__(self, store: Store, root: str) -> None:
+        self._store = store
+        self._root = root
 
-def read_image(store: Store, key: str) -> NDArray[np.uint8]:
-    """An image that a part wrote, as uint8 RGB (H, W, 3). Raises the store's errors."""
-    return _pixels(store.read(key).data)
+    def of_items(self, items: Iterable[ItemDone]) -> list[NDArray[np.uint8]]:
+        """Those that were made, out of their shards where they lie in one."""
+        return list(in_order(self._of_item, items, _AT_ONCE))
+
+    def fitted_inputs(self, items: Iterable[ItemDone]) -> list[NDArray[np.uint8]]:
+        """What the model saw of each item's input; only where the job has kept it."""
+        return self.named(fitted_input_name(item.index) for item in items)
+
+    def named(self, names: Iterable[str]) -> list[NDArray[np.uint8]]:
+        """Those of these keys in the folder."""
+        return list(in_order(lambda name: _pixels(self._store.read(self._root + name).data), names, _AT_ONCE))
+
+    def _of_item(self, item: ItemDone) -> NDArray[np.uint8]:
+        key = self._root + item.key
+        if item.offset is None:
+            return _pixels(self._store.read(key).data)
+        data = b"".join(self._store.stream(key, start=item.offset, size_bytes=item.size_bytes))
+        if len(data) != item.size_bytes:
+            raise ObjectMissing(f"{self._store.url}: {key} ends before {item.member} does")
+        return _pixels(data)
 
 
 def _pixels(data: bytes) -> NDArray[np.uint8]:

@@ -10,13 +10,12 @@ from numpy.typing import NDArray
 from vae_core.imaging.sheets import Tile, contact_sheet
 from vae_core.jobs.layout import JobKeys, extremes_name
 from vae_core.jobs.records import PartRecord
-from vae_core.storage.base import Store
 from worker.extremes import best_of, candidates_of, extremes_of, worst_of
 from worker.grid import PAIR_COLUMNS, pair_label
-from worker.outputs import read_image, read_output
+from worker.outputs import Outputs
 
 
-def quality_sheets(store: Store, keys: JobKeys, records: Sequence[PartRecord]) -> Iterator[tuple[str, bytes, str]]:
+def quality_sheets(outputs: Outputs, keys: JobKeys, records: Sequence[PartRecord]) -> Iterator[tuple[str, bytes, str]]:
     """Key, content and type of each: the 20 inputs of lowest and of highest PSNR, each beside its reconstruction.
 
     None where no part kept inputs for them.
@@ -29,19 +28,18 @@ def quality_sheets(store: Store, keys: JobKeys, records: Sequence[PartRecord]) -
     chosen = ((keys.worst, "worst", worst_of(candidates)), (keys.best, "best", best_of(candidates)))
     for key, word, shown in chosen:
         if shown:
-            inputs = _inputs(store, keys, {parts[item.index].part: parts[item.index] for item in shown})
-            tiles = [
-                Tile((inputs[item.index], read_output(store, keys.root, item)), pair_label(item)) for item in shown
-            ]
+            inputs = _inputs(outputs, {parts[item.index].part: parts[item.index] for item in shown})
+            made = zip(shown, outputs.of_items(shown), strict=True)
+            tiles = [Tile((inputs[item.index], image), pair_label(item)) for item, image in made]
             title = f"The {len(shown)} {word} of {total:,} reconstructions, each beside its input"
             yield key, contact_sheet(tiles, title=title, columns=PAIR_COLUMNS), "image/png"
 
 
-def _inputs(store: Store, keys: JobKeys, records: dict[int, PartRecord]) -> dict[int, NDArray[np.uint8]]:
+def _inputs(outputs: Outputs, records: dict[int, PartRecord]) -> dict[int, NDArray[np.uint8]]:
     """The inputs that these parts kept, by index of their item."""
     inputs: dict[int, NDArray[np.uint8]] = {}
-    for part, record in records.items():
+    strips = outputs.named(extremes_name(part) for part in records)
+    for record, strip in zip(records.values(), strips, strict=True):
         indices = extremes_of(record.items)
-        strip = read_image(store, keys.root + extremes_name(part))
         inputs.update(zip(indices, np.split(strip, len(indices)), strict=True))
     return inputs

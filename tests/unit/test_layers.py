@@ -24,7 +24,7 @@ LAYERS = {
     "jobs": {"errors", "version"},
     "settings": {"errors", "jobs", "version"},
     "storage": {"errors", "version"},
-    "documents": {"errors", "jobs", "storage"},
+    "documents": {"errors", "jobs", "parallel", "storage"},
     "inputs": {"errors", "jobs", "settings", "storage"},
     "parallel": set[str](),
     "imaging": {"errors", "jobs", "settings", "storage", "version"},

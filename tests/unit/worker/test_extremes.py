@@ -15,6 +15,7 @@ from vae_core.jobs.records import ItemDone, PartRecord, SideFile
 from vae_core.storage.base import Store
 from vae_core.storage.folder import FolderStore
 from worker.extremes import SHOWN, ExtremeInputs, best_of, extremes_of, worst_of
+from worker.outputs import Outputs
 from worker.quality_sheets import quality_sheets
 
 KEYS = JobKeys("cars")
@@ -80,7 +81,7 @@ def sheets(store: Store, items: list[ItemDone], part_size: int) -> dict[str, byt
                 part=part, items=tuple(own), errors=(), files=(file,), kind="k", seconds={}, attempt="a", worker="w"
             )
         )
-    return {key: data for key, data, _ in quality_sheets(store, KEYS, records)}
+    return {key: data for key, data, _ in quality_sheets(Outputs(store, KEYS.root), KEYS, records)}
 
 
 def test_sheets_are_the_same_bytes_when_the_job_has_other_parts(store: Store) -> None:
@@ -96,4 +97,4 @@ def test_there_are_no_sheets_when_no_part_kept_its_inputs(store: Store) -> None:
     record = PartRecord(
         part=0, items=tuple(items_of([1.0])), errors=(), files=(), kind="k", seconds={}, attempt="a", worker="w"
     )
-    assert list(quality_sheets(store, KEYS, [record])) == []
+    assert list(quality_sheets(Outputs(store, KEYS.root), KEYS, [record])) == []
