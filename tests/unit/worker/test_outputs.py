@@ -56,7 +56,7 @@ def test_images_are_read_four_and_more_at_once_and_come_in_order_when_there_are_
 def test_records_are_read_four_and_more_at_once_and_come_in_order_when_there_are_many(tmp_path: Path) -> None:
     store = FarStore(str(tmp_path))
     for part in range(12):
-        record = PartRecord(part=part, items=(), errors=(), kind="k", seconds={}, attempt="a", worker="w")
+        record = PartRecord(part=part, items=(), errors=(), files=(), kind="k", seconds={}, attempt="a", worker="w")
         store.write(KEYS.part(part), to_json(record))
     assert [record.part for record in load_records(store, "cars")] == list(range(12))
 
