@@ -54,7 +54,6 @@ def cli(session: Session, ctx: click.Context, debug: bool) -> None:
 
 def main(args: list[str] | None = None) -> int:
     """Runs one command; returns its exit code. An error is one line on stderr."""
-    gc.set_threshold(_GARBAGE_EVERY)
     if sys.stdout is None:  # closed by the caller
         sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115  # for as long as the process lives
     for stream in (sys.stdout, sys.stderr):
@@ -82,6 +81,13 @@ def main(args: list[str] | None = None) -> int:
     except Exception as error:  # noqa: BLE001  # a fault of ours: the job, once accepted, goes on without this command
         text = f"unexpected {type(error).__name__}: {error}; `vaejob --debug ...` shows where"
         return _told(session, text, exits.FAILED)
+
+
+def run() -> int:
+    """`main`, in a process that does nothing else."""
+    gc.set_threshold(_GARBAGE_EVERY)
+    try:
+        return main()
     finally:
         gc.freeze()
 
@@ -101,4 +107,4 @@ def _told(session: Session, message: str, code: int) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run())

@@ -14,7 +14,6 @@ from vae_core.parallel import in_order
 from vae_core.storage.base import Store
 
 T = TypeVar("T")
-_AT_ONCE = 8
 
 
 def load_job(store: Store, job_id: str) -> Job:
@@ -39,13 +38,17 @@ def load_record(store: Store, job_id: str, part: int) -> PartRecord | None:
     return _load(store, JobKeys(job_id).part(part), PartRecord)
 
 
-def load_records(store: Store, job_id: str) -> Iterator[PartRecord]:
+def load_records(store: Store, job_id: str, *, at_once: int = 1) -> Iterator[PartRecord]:
     """The records of the committed parts, by part; a damaged part may lose its record while they are read.
 
-    Eight are read at once, as a store may be far away.
+    at_once: how many are read while others are under way, and a few times as many held, as a store may be far away.
     """
+
+    def load(part: int) -> PartRecord | None:
+        return load_record(store, job_id, part)
+
     parts = listed_parts(store, JobKeys(job_id).parts)
-    for record in in_order(lambda part: load_record(store, job_id, part), parts, _AT_ONCE):
+    for record in map(load, parts) if at_once == 1 else in_order(load, parts, at_once):
         if record is not None:
             yield record
 

@@ -15,10 +15,9 @@ from worker.hints import Hints
 log = logging.getLogger(__name__)
 
 
-def end_job(store: Store, hints: Hints, job_id: str, end: End) -> None:
-    """Creates `end.json`, unless another end was first, and closes the job."""
-    # Whoever ends a job holds the lease on its end.
-    if store.create(JobKeys(job_id).end, to_pretty_json(end), content_type="application/json", settle=False):
+def end_job(store: Store, hints: Hints, job_id: str, end: End, *, settle: bool = True) -> None:
+    """Creates `end.json`, unless another end was first, and closes the job. settle: as in `Store.create`."""
+    if store.create(JobKeys(job_id).end, to_pretty_json(end), content_type="application/json", settle=settle):
         why = f": {end.failure.message}" if end.failure else ""
         log.info("job %s %s, %d of %d items, %d errors%s", job_id, end.state, end.done, end.items, end.errors, why)
     close_job(store, hints, job_id)

@@ -25,7 +25,7 @@ from worker.ending import close_job, end_job
 from worker.grid import make_grid
 from worker.hints import Hints
 from worker.lease import Lease
-from worker.outputs import Outputs
+from worker.outputs import AT_ONCE, Outputs
 from worker.page import make_page
 from worker.quality_sheets import quality_sheets
 from worker.summary import make_summary
@@ -64,7 +64,7 @@ class Finisher:
                 end_job(self._store, self._hints, job.job_id, End(state="cancelled", items=0, done=0, errors=0))
             return
         dead = self._dead_parts(job.job_id)
-        records = list(load_records(self._store, job.job_id))
+        records = list(load_records(self._store, job.job_id, at_once=AT_ONCE))
         failure = _failure(job, plan, records, dead)
         settled = len({record.part for record in records} | dead.keys()) >= plan.parts
         if self._discard_damaged(job.job_id, records, lease) or not (settled or cancelled or failure):
@@ -116,7 +116,8 @@ class Finisher:
             written.append(Document(name=key.removeprefix(keys.root), sha256=sha256, size_bytes=len(data)))
         self._remove_unused_inputs(keys, plan, lease)
         lease.check()
-        end_job(self._store, self._hints, job.job_id, msgspec.structs.replace(end, documents=tuple(written)))
+        end = msgspec.structs.replace(end, documents=tuple(written))
+        end_job(self._store, self._hints, job.job_id, end, settle=False)  # whoever comes as far as this holds the lease
 
     def _remove_unused_inputs(self, keys: JobKeys, plan: Plan, lease: Lease) -> None:
         """Removes the lists of inputs that planners wrote who did not come to the end of it."""

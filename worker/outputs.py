@@ -15,7 +15,7 @@ from vae_core.jobs.records import ItemDone
 from vae_core.parallel import in_order
 from vae_core.storage.base import Store
 
-_AT_ONCE = 8
+AT_ONCE = 8
 
 
 class Outputs:
@@ -30,7 +30,7 @@ class Outputs:
 
     def of_items(self, items: Iterable[ItemDone]) -> list[NDArray[np.uint8]]:
         """Those that were made, out of their shards where they lie in one."""
-        return list(in_order(self._of_item, items, _AT_ONCE))
+        return list(in_order(self._of_item, items, AT_ONCE))
 
     def fitted_inputs(self, items: Iterable[ItemDone]) -> list[NDArray[np.uint8]]:
         """What the model saw of each item's input; only where the job has kept it."""
@@ -38,7 +38,7 @@ class Outputs:
 
     def named(self, names: Iterable[str]) -> list[NDArray[np.uint8]]:
         """Those of these keys in the folder."""
-        return list(in_order(lambda name: _pixels(self._store.read(self._root + name).data), names, _AT_ONCE))
+        return list(in_order(lambda name: _pixels(self._store.read(self._root + name).data), names, AT_ONCE))
 
     def _of_item(self, item: ItemDone) -> NDArray[np.uint8]:
         key = self._root + item.key

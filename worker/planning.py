@@ -104,7 +104,7 @@ class Planner:
             duplicates=duplicates,
         )
         lease.check()
-        # Without an input set, whoever else plans the job writes the same.
+        # Another that planned it all the same, its lease lost, may have listed other inputs; the rest is settings.
         self._store.create(
             JobKeys(job.job_id).plan,
             to_pretty_json(plan),

@@ -126,8 +126,8 @@ class Measuring:
         self._without_model(at, folder, fewer)
 
     def _without_model(self, at: Site, folder: Path, fewer: int) -> None:
-        """The same two where the model costs nothing, by turns. Of a worker that has a process for each core, as one
-        interpreter alone does not keep up with such a model; on jobs that are long enough to be seen.
+        """The same two where the model costs nothing, by turns, on jobs that are long enough to be seen. Ours has a
+        process for each core, as one interpreter alone does not keep up with such a model; the naive one has its one.
         """
         count = _NULL_TIMES * self._count
         at.fleet.environment["VAEJOB_PROCESSES"] = str(usable_cores())

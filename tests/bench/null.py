@@ -22,7 +22,7 @@ _PICTURES = 64
 class NullEngine:
     """Stands in for `Engine` where jobs sample."""
 
-    batch_size = 32
+    batch_size = 256  # as on a GPU
     streams = 1
     image_size, latent_dim = _SIDE, _LATENT
     device_type = "cpu"
@@ -34,7 +34,8 @@ class NullEngine:
         draw = np.random.default_rng(3)
         rough = draw.integers(0, 256, (_PICTURES, 8, 8, 3), dtype=np.uint8)
         pictures = rough.repeat(_SIDE // 8, axis=1).repeat(_SIDE // 8, axis=2)
-        self._pictures = np.concatenate([pictures, pictures])  # any of them and those after it, without a copy
+        # Any of them and those after it, without a copy.
+        self._pictures = np.resize(pictures, (_PICTURES + self.batch_size, *pictures.shape[1:]))
 
     def sample_latents(
         self, seed: int, indices: Sequence[int], temperature: float = 1.0, *, standard: bool = False

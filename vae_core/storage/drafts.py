@@ -22,8 +22,8 @@ _NAMELESS: int | None = getattr(os, "O_TMPFILE", None)  # which only Linux knows
 def put_new(data: bytes, name: bytes, parent: int) -> str | None:
     """Writes a file that has no name until it is whole, and gives it this one in the open folder; returns its tag.
 
-    None, with nothing done, if something has this name, or if the system or the file system knows no such files: the
-    draft's way is for them, and says what is wrong where something is. It takes a third longer, and can be left behind.
+    None, with nothing done, if something has this name, if the system or the file system knows no such files, or for
+    any other refusal: then a draft is the way, which says what is wrong. It takes longer, and can be left behind.
     """
     if _NAMELESS is None:
         return None
@@ -33,12 +33,13 @@ def put_new(data: bytes, name: bytes, parent: int) -> str | None:
         return None
     try:
         _fill(fd, data)
+        tag = tree.tag_of(os.fstat(fd))
         os.link(f"/proc/self/fd/{fd}", name, dst_dir_fd=parent, follow_symlinks=True)
-        return tree.tag_of(os.fstat(fd))
     except OSError:
         return None
     finally:
         os.close(fd)
+    return tag
 
 
 def _fill(fd: int, data: bytes) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import math
 import os
 import stat
@@ -29,7 +30,8 @@ class FolderStore:
     in place and restores its time and size is not noticed.
 
     `create` is on the disk before it returns (fsync of file and folder); `write` is left to the system, as what it
-    wrote is compared with the records at the end. Links below the root are never followed. Keys with an
+    wrote is compared with the records at the end. Links below the root are never followed; where somebody moves a
+    folder away, `write` may use it for a fifth of a second more, which that comparison finds as well. Keys with an
     empty, `.` or `..` segment, names over the file system's limit, and a name that is both object and folder
     (`a` and `a/b`) cannot be held; a file system that ignores case cannot tell `A` from `a`.
 
@@ -172,7 +174,7 @@ class FolderStore:
     def _replaced(self, above: Sequence[bytes], name: bytes, data: bytes) -> str:
         temporary = self._folders.made(_DRAFTS)
         with drafts.draft(temporary.fd, data, sync=False) as ready:
-            parent = self._folders.made(above)  # looked for once the draft is written, as deletes prune empty folders
+            parent = self._folders.made(above)
             return drafts.replace(ready, name, parent.fd)
 
     def _lost_race(self, key: str) -> StoreUnavailable:
@@ -192,12 +194,15 @@ class FolderStore:
 
     @contextmanager
     def _refusals(self, key: str) -> Iterator[None]:
-        """Turns an OSError of its body into the project's error; only FileNotFoundError stays as it is."""
+        """Turns an OSError of its body into the project's error, but for a folder that is gone: FileNotFoundError."""
         try:
             yield
         except FileNotFoundError:
             raise
         except OSError as exc:
+            self._folders.forget()
+            if exc.errno == errno.ESTALE:  # how a network mount says it
+                raise FileNotFoundError(exc.errno, exc.strerror) from exc
             raise tree.translated(exc, self.url, f"key {shown(key)}") from exc
 
     @contextmanager

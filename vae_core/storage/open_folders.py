@@ -29,7 +29,8 @@ class _Kept(NamedTuple):
 
 
 class OpenFolders:
-    """Those of one root. Each is kept for a fifth of a second at most, should somebody put another one in its place.
+    """Those of one root. None is used for longer than a fifth of a second, should somebody put another in its place;
+    the last few stay open until others are asked for.
 
     Safe to share between threads: two of them that look for the same folder at once may both open it.
     """
@@ -47,9 +48,8 @@ class OpenFolders:
             return kept.folder
         with tree.folder(self._root, path, self._url, create=True) as fd:
             folder = OpenFolder(os.dup(fd))
-        if len(self._kept) >= _MOST:
-            self.forget()
-        self._kept[path] = _Kept(folder, now)
+        fresh = {path: kept for path, kept in self._kept.items() if now - kept.since < _KEPT_S}
+        self._kept = {**(fresh if len(fresh) < _MOST else {}), path: _Kept(folder, now)}
         return folder
 
     def forget(self) -> None:

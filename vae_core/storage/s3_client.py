@@ -131,11 +131,11 @@ class S3Connection:
                 f"{what}: the S3 endpoint is not a valid address; "
                 "expected AWS_ENDPOINT_URL like https://s3.example.org or http://127.0.0.1:9000"
             ) from exc
-        client.meta.events.register_first("before-parse.s3.ListObjectsV2", _trim)
+        client.meta.events.register_first("before-parse.s3.ListObjectsV2", trim_page)
         return session, client
 
 
-def _trim(response_dict: dict[str, Any], **_: object) -> None:
+def trim_page(response_dict: dict[str, Any], **_: object) -> None:
     """Takes out of a page of a listing what nobody here looks at: a sixth of botocore's time goes into it."""
     response_dict["body"] = _UNUSED.sub(b"", response_dict["body"])
 

@@ -107,7 +107,7 @@ def test_the_root_itself_may_be_a_link_when_it_is_opened(tmp_path: Path) -> None
 
 def test_drafts_are_never_seen_when_they_are_under_way_or_left(store: FolderStore, root: Path) -> None:
     store.write("a/b", b"x")
-    (root / ".tmp").mkdir()
+    (root / ".tmp").mkdir(exist_ok=True)
     (root / ".tmp/left").write_bytes(b"half")
 
     assert _keys(store) == ["a/b"]
@@ -195,7 +195,7 @@ def test_empty_folders_go_when_their_last_object_is_deleted(store: FolderStore, 
     store.delete(["a/b/c/1"])
     assert not (root / "a/b").exists()
     store.delete(["a/2"])
-    assert list(root.iterdir()) == []
+    assert {path.name for path in root.iterdir()} <= {".tmp"}
     store.check()
 
 
