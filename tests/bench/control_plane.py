@@ -1,8 +1,9 @@
 """What everything but the images costs, at any scale: `python -m tests.bench.control_plane`.
 
-Engine and encoder cost nothing, and jobs are of shards. For each number of workers a job of many parts runs, and the
-processor time of workers, control and Redis is divided by the number of parts; it should not depend on how many workers
-there are. Then the memory of a worker at a job of few parts and at one of many.
+Engine and encoder cost nothing, and jobs are of shards. For each number of workers a job of many parts runs, by turns,
+as a machine may be faster now and slower then, and the processor time of workers, control and Redis is divided by the
+number of parts; it should not depend on how many workers there are. Then the memory of a worker at a job of few parts
+and at one of many.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,7 +24,7 @@ import redis
 from tests.bench.ends import Client
 from tests.bench.memory import peak_mb
 from tests.bench.null import ENCODER
-from tests.bench.report import Figure, Report, machine
+from tests.bench.report import Figure, Report, machine, median_of
 from tests.bench.site import FILE, Site, site
 from tests.fleet import Worker
 from vae_core.jobs.spec import SampleSpec
@@ -102,44 +104,64 @@ def _cpu_s(worker: Worker) -> float:
     return sum(sum(process.cpu_times()[:2]) for process in processes)
 
 
-def _run(folder: Path, workers: int, jobs: Sequence[tuple[int, int]]) -> tuple[list[PerPart], float]:
-    """Jobs of (parts, part size), one after the other; what each cost, and the worker's peak memory after all."""
+def _peak_mb(folder: Path, parts: int, size: int) -> float:
+    """Of a worker that has done one job."""
     folder.mkdir()
     with site(FILE, folder, 1) as at:
-        scene = Scene(at, workers)
-        found = [scene.run(*job) for job in jobs]
+        scene = Scene(at, 1)
+        scene.run(parts, size)
         peak = scene.peak_mb()
         scene.end()
     shutil.rmtree(folder)
-    return found, peak
+    return peak
+
+
+def _by_turns(folder: Path, workers: Sequence[int], runs: int, parts: int, size: int) -> dict[int, list[PerPart]]:
+    """What a part cost in each of the runs, by number of workers; all of them are up, and one lot works at a time."""
+    found: dict[int, list[PerPart]] = {count: [] for count in workers}
+    with ExitStack() as stack:
+        scenes: dict[int, Scene] = {}
+        for count in workers:
+            (folder / f"workers-{count}").mkdir()
+            scenes[count] = Scene(stack.enter_context(site(FILE, folder / f"workers-{count}", 1)), count)
+        for _ in range(runs):
+            for count, scene in scenes.items():
+                found[count].append(scene.run(parts, size))
+        for scene in scenes.values():
+            scene.end()
+    return found
 
 
 @click.command(context_settings={"show_default": True})
 @click.option("--items", type=click.IntRange(1), default=1_000_000, help="Images of the job.")
 @click.option("--parts", type=click.IntRange(1), default=2000, help="Parts of the job.")
 @click.option("--workers", type=click.IntRange(1), multiple=True, default=(1, 4, 16), help="Worker processes.")
+@click.option("--runs", type=click.IntRange(1), default=3, help="Of each job, by turns; their median counts.")
 @click.option("--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), help="Write all figures there.")
-def main(items: int, parts: int, workers: Sequence[int], json_file: Path | None) -> None:
+def main(items: int, parts: int, workers: Sequence[int], runs: int, json_file: Path | None) -> None:
     """Measure the control plane at several numbers of workers. The status is 1 when a figure is not as wanted."""
     report = Report(click.echo)
     for what, value in machine().items():
         click.echo(f"{what}: {value}")
     folder = Path(tempfile.mkdtemp(prefix="control-plane-"))
     size = max(1, items // parts)
-    costs = []
-    for count in workers:
-        [found], _ = _run(folder / f"workers-{count}", count, [(parts, size)])
-        costs.append(found.all_ms)
+    found = _by_turns(folder, workers, runs, parts, size)
+    for count, costs in found.items():
         report.head(f"{count} workers, {parts:,} parts of {size:,}")
-        report.add(Figure("processor time for a part, workers", found.workers_ms, "ms"))
-        report.add(Figure("processor time for a part, control", found.control_ms, "ms"))
-        report.add(Figure("processor time for a part, Redis", found.redis_ms, "ms"))
-        report.add(Figure("commands of Redis for a part", found.commands, ""))
-        report.add(Figure("parts", found.parts_per_s, "a second"))
+        for what, values, unit in (
+            ("processor time for a part, workers", [cost.workers_ms for cost in costs], "ms"),
+            ("processor time for a part, control", [cost.control_ms for cost in costs], "ms"),
+            ("processor time for a part, Redis", [cost.redis_ms for cost in costs], "ms"),
+            ("commands of Redis for a part", [cost.commands for cost in costs], ""),
+            ("parts", [cost.parts_per_s for cost in costs], "a second"),
+        ):
+            report.add(median_of(what, values, unit))
     report.head("Together")
-    report.add(Figure("processor time for a part, most to least", max(costs) / min(costs), "", most=1 + _SPREAD))
-    _, few = _run(folder / "few", 1, [(_FEW, size)])
-    _, many = _run(folder / "many", 1, [(_MANY, size)])
+    least, most = found[min(workers)], found[max(workers)]
+    ratios = [many.all_ms / few.all_ms for few, many in zip(least, most, strict=True)]
+    what = f"processor time for a part, {max(workers)} workers to {min(workers)}"
+    report.add(median_of(what, ratios, "times", most=1 + _SPREAD))
+    few, many = (_peak_mb(folder / f"parts-{count}", count, size) for count in (_FEW, _MANY))
     report.add(Figure(f"peak memory of a worker, {_FEW} parts", few, "MB"))
     report.add(Figure(f"the same, {_MANY} parts to {_FEW}", many / few, "", most=1 + _MEMORY_SPREAD))
     shutil.rmtree(folder)
