@@ -36,9 +36,9 @@ def export_checkpoint(checkpoint: Path, out: Path, format_name: str, tolerance: 
     }
     originals = functions_of(network)
     folded = functions_of(copy.deepcopy(network).fold())
-    images, latents = parity.image_probes(network, prior), parity.latent_probes(prior)
     functions = {}
-    with whole_folder(out) as folder:
+    with parity.on_one_thread(), whole_folder(out) as folder:
+        images, latents = parity.image_probes(network, prior), parity.latent_probes(prior)
         for original, function in zip(originals, folded, strict=True):
             path = folder / f"{function.name}{target.SUFFIX}"
             target.write(function, path, {**notes, "function": function.name})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import numpy as np
@@ -37,6 +39,17 @@ class Difference(NamedTuple):
     place: tuple[int, ...]
     batch_size: int
     probe: str
+
+
+@contextmanager
+def on_one_thread() -> Iterator[None]:
+    """Has torch add up in the same order on every machine: the last bits depend on its number of threads."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def image_probes(network: Network, prior: Prior) -> Probes:

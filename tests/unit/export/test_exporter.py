@@ -237,3 +237,20 @@ def test_package_is_named_when_it_is_not_installed(monkeypatch: pytest.MonkeyPat
     monkeypatch.setitem(sys.modules, "onnxscript", None)
     with pytest.raises(InvalidValue, match=r"needs the package onnxscript.*pip install 'vaejob\[export\]'"):
         open_format("onnx")
+
+
+def test_figures_are_the_same_when_torch_has_more_threads(tiny_checkpoint: Path, tmp_path: Path) -> None:
+    before, found = torch.get_num_threads(), []
+    try:
+        for threads in (1, 2):
+            torch.set_num_threads(threads)
+            assert (
+                main(["export", str(tiny_checkpoint), "--to", "torchscript", "--out", str(tmp_path / str(threads))])
+                == 0
+            )
+            assert torch.get_num_threads() == threads
+            info = read_info(tmp_path / str(threads))
+            found.append({name: function.largest_difference for name, function in info.functions.items()})
+    finally:
+        torch.set_num_threads(before)
+    assert found[0] == found[1]
