@@ -16,7 +16,7 @@ from tests.load.ends import end_problems
 from tests.load.events import ACCEPTED, Ended
 from tests.load.orders import Order
 from tests.load.processes import Sample, Trends, Watch, trends_of
-from tests.load.trends import handles_grow, memory_grows
+from tests.load.trends import descriptors_grow, memory_grows, threads_grow
 
 LEAST_RATIO = 0.85
 SHORT_QUARTER_S = 60.0
@@ -103,11 +103,11 @@ def growth_problems(trends: Mapping[str, Trends]) -> list[str]:
     """Processes that hold more and more."""
     found = [f"process {name}: its memory grows" for name, trend in trends.items() if memory_grows(trend.rss)]
     for name, trend in trends.items():
-        found.extend(
-            f"process {name}: its {what} become more, from {one.begin:g} to {one.end:g}"
-            for what, one in (("descriptors", trend.fds), ("threads", trend.threads))
-            if handles_grow(one)
-        )
+        fds, threads = trend.fds, trend.threads
+        if descriptors_grow(fds):
+            found.append(f"process {name}: its descriptors become more, from {fds.begin:g} to {fds.end:g}")
+        if threads_grow(threads):
+            found.append(f"process {name}: its threads become more, from {threads.begin:g} to {threads.end:g}")
     return found
 
 

@@ -175,7 +175,7 @@ def test_errors_are_told_when_a_log_has_them(tmp_path: Path) -> None:
 def test_growth_is_told_when_memory_descriptors_or_threads_grow() -> None:
     times = [float(second) for second in range(0, 1800, 5)]
     flat = trend_of(times, [20.0] * len(times))
-    more = handle_trend_of(times, [20.0 + second // 300 for second in times])
+    more = handle_trend_of(times, [20.0 + second // 100 for second in times])
     leak = trend_of(times, [(50 + second / 60) * MIB for second in times])
     trends = {
         "quiet": Trends(flat, None, flat, flat),

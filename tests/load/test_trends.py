@@ -7,7 +7,15 @@ import math
 import numpy as np
 import pytest
 
-from tests.load.trends import MIB, handle_trend_of, handles_grow, memory_grows, percentiles, trend_of
+from tests.load.trends import (
+    MIB,
+    descriptors_grow,
+    handle_trend_of,
+    memory_grows,
+    percentiles,
+    threads_grow,
+    trend_of,
+)
 
 HALF_HOUR_S = np.arange(0, 1800, 5.0)
 MINUTE_S = np.arange(0, 60, 1.0)
@@ -70,13 +78,18 @@ def test_memory_grows_when_a_short_run_leaks_much() -> None:
     assert memory_grows(trend_of(MINUTE_S, leak))
 
 
-def test_handles_grow_when_three_more_stay() -> None:
-    assert handles_grow(handle_trend_of(MINUTE_S, np.where(MINUTE_S < 30, 20, 23)))
-    assert not handles_grow(handle_trend_of(MINUTE_S, np.where(MINUTE_S < 30, 20, 22)))
+def test_threads_grow_when_three_more_stay() -> None:
+    assert threads_grow(handle_trend_of(MINUTE_S, np.where(MINUTE_S < 30, 20, 23)))
+    assert not threads_grow(handle_trend_of(MINUTE_S, np.where(MINUTE_S < 30, 20, 22)))
 
 
-def test_handles_do_not_grow_when_they_come_and_go() -> None:
-    assert not handles_grow(handle_trend_of(MINUTE_S, 20 + 6 * ((MINUTE_S % 5 > 0) & (MINUTE_S > 30))))
+def test_descriptors_grow_when_more_stay_than_a_store_keeps_open() -> None:
+    assert descriptors_grow(handle_trend_of(MINUTE_S, np.where(MINUTE_S < 30, 20, 31)))
+    assert not descriptors_grow(handle_trend_of(MINUTE_S, np.where(MINUTE_S < 30, 20, 28)))
+
+
+def test_threads_do_not_grow_when_they_come_and_go() -> None:
+    assert not threads_grow(handle_trend_of(MINUTE_S, 20 + 6 * ((MINUTE_S % 5 > 0) & (MINUTE_S > 30))))
 
 
 def test_percentiles_are_found_when_there_are_values() -> None:
