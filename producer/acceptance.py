@@ -6,17 +6,18 @@ import sys
 from typing import Any
 
 from producer import exits
+from producer.calling import call_workers
 from producer.follow import follow
 from producer.key_list import KeyList
 from producer.output import emit_json, note, say
 from producer.session import Session
 from producer.status import JobReader
-from producer.submission import call_workers, submit
 from vae_core.jobs.channels import PLAN_TASK
 from vae_core.jobs.job import Job
 from vae_core.jobs.layout import JobKeys
 from vae_core.jobs.spec import kind_of, spec_fields
 from vae_core.jobs.state import ENDED
+from vae_core.submission import submit
 
 
 def accept(session: Session, job: Job, key_list: KeyList | None, *, watch: bool, as_json: bool) -> int:

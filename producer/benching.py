@@ -10,9 +10,9 @@ from typing import Any
 
 import msgspec
 
+from producer.calling import call_workers
 from producer.hints import Hints
 from producer.request import make_job
-from producer.submission import call_workers, submit
 from vae_core.documents import load_end
 from vae_core.errors import TransientError
 from vae_core.jobs.channels import PLAN_TASK
@@ -20,6 +20,7 @@ from vae_core.jobs.layout import JobKeys
 from vae_core.jobs.spec import JobSpec
 from vae_core.settings import Settings
 from vae_core.storage.base import Store
+from vae_core.submission import submit
 
 _LOOK_S = 0.01
 _SLOWEST_LOOK_S = 0.5

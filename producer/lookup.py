@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
-from vae_core.documents import load_job
+from vae_core.documents import read_job
 from vae_core.errors import BadDocument, InvalidValue, NoSuchJob
 from vae_core.jobs.checks import check_pattern
 from vae_core.jobs.ids import JOB_ID, JOB_ID_WORDS, is_drawn
@@ -18,14 +18,6 @@ from vae_core.storage.base import Store
 LATEST = "latest"
 _READERS = 8
 _SHOWN = 3
-
-
-def read_job(store: Store, job_id: str) -> Job | None:
-    """The job of exactly this id, or None where none was accepted."""
-    try:
-        return load_job(store, job_id)
-    except NoSuchJob:
-        return None
 
 
 def find_job(store: Store, name: str) -> Job:

@@ -8,12 +8,13 @@ from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from typing import ClassVar
 
+from producer.calling import call_workers
 from producer.ending import JobBusy, finish_lease, request_cancel
 from producer.hints import Hints
-from producer.lookup import LATEST, find_job, read_job
+from producer.lookup import LATEST, find_job
 from producer.request import user_at_host
-from producer.status import JobReader, ensure_open
-from producer.submission import call_workers
+from producer.status import JobReader
+from vae_core.documents import read_job
 from vae_core.errors import BadDocument, InvalidValue, NoSuchJob, ObjectMissing, QueueUnavailable, TransientError
 from vae_core.jobs.channels import FINISH_TASK
 from vae_core.jobs.codec import to_pretty_json
@@ -22,6 +23,7 @@ from vae_core.jobs.job import End, Job
 from vae_core.jobs.layout import JobKeys, open_key
 from vae_core.settings import Settings
 from vae_core.storage.base import Store
+from vae_core.submission import ensure_open
 
 LEASES_S = 30.0  # longer than a worker that was cut off keeps its claim
 _PAUSE_S = 0.2

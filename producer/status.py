@@ -11,7 +11,7 @@ import msgspec
 from producer.hints import Progress
 from vae_core.documents import listed_parts, load_end, load_plan
 from vae_core.jobs.job import End, Failure, Job, Plan
-from vae_core.jobs.layout import JobKeys, open_key
+from vae_core.jobs.layout import JobKeys
 from vae_core.jobs.parts import part_range
 from vae_core.jobs.spec import kind_of, known_items, spec_fields
 from vae_core.jobs.state import derive_state
@@ -141,15 +141,3 @@ class JobReader:
 
     def _parts_below(self, prefix: str, total: int) -> set[int]:
         return {number for number in listed_parts(self._store, prefix) if number < total}
-
-
-def ensure_open(store: Store, job_id: str) -> None:
-    """Makes sure that the reconciler sees an unfinished job; leaves nothing behind for a finished one."""
-    keys = JobKeys(job_id)
-    if store.stat(keys.end) is not None or store.stat(open_key(job_id)) is not None:
-        return
-    store.write(open_key(job_id), b"")
-    if store.stat(keys.end) is not None:  # it ended between the two looks
-        store.delete([open_key(job_id)])
-        if store.stat(keys.end) is None:  # and was resumed meanwhile
-            store.write(open_key(job_id), b"")

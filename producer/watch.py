@@ -8,11 +8,12 @@ from collections.abc import Callable
 from producer.display import Display
 from producer.fleet import absence
 from producer.hints import Hints, Progress
-from producer.status import JobReader, JobStatus, ensure_open
+from producer.status import JobReader, JobStatus
 from vae_core.errors import QueueUnavailable, StoreUnavailable
 from vae_core.jobs.state import ENDED
 from vae_core.settings import Settings
 from vae_core.storage.base import Store
+from vae_core.submission import ensure_open
 
 FIRST_PAUSE_S = 0.1
 LONGEST_PAUSE_S = 1.5

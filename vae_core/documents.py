@@ -26,6 +26,14 @@ def load_job(store: Store, job_id: str) -> Job:
     return job
 
 
+def read_job(store: Store, job_id: str) -> Job | None:
+    """The job of exactly this id, or None where none was accepted."""
+    try:
+        return load_job(store, job_id)
+    except NoSuchJob:
+        return None
+
+
 def load_plan(store: Store, job_id: str) -> Plan | None:
     return _load(store, JobKeys(job_id).plan, Plan)
 

@@ -15,10 +15,11 @@ from producer.lookup import find_job, newest_jobs
 from producer.output import age_of, emit_fields, emit_json, emit_table, note
 from producer.params import WholeNumber, job_argument, json_option, refuse_together
 from producer.session import Session, pass_session
-from producer.status import JobReader, JobStatus, ensure_open
+from producer.status import JobReader, JobStatus
 from vae_core.errors import BadDocument, QueueUnavailable
 from vae_core.jobs.job import Job
 from vae_core.jobs.state import ENDED
+from vae_core.submission import ensure_open
 
 NEWEST = 20
 _READERS = 8

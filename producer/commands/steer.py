@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import click
 
 from producer import exits
+from producer.calling import call_workers
 from producer.ending import RESUMABLE, cancel, resume
 from producer.lookup import find_job
 from producer.output import emit_json, note, say
@@ -14,10 +15,10 @@ from producer.params import job_argument, json_option, watch_option
 from producer.pausing import let_go_on, pause
 from producer.request import user_at_host
 from producer.session import Session, pass_session
-from producer.status import JobReader, ensure_open
-from producer.submission import call_workers
+from producer.status import JobReader
 from vae_core.errors import InvalidValue
 from vae_core.jobs.channels import FINISH_TASK, PLAN_TASK
+from vae_core.submission import ensure_open
 
 
 @click.command("cancel")

@@ -12,11 +12,11 @@ import pytest
 from PIL import Image
 
 from producer.request import make_job
-from producer.submission import submit
 from tests.acceptance.conftest import MakeFleet
 from tests.fleet import Fleet, wait_for
 from tests.pictures import write_bad_pictures, write_cars
 from vae_core.jobs.spec import InterpolateSpec
+from vae_core.submission import submit
 
 _DOCUMENTS = ("manifest.jsonl", "errors.jsonl", "grid.png", "animation.webp", "animation.gif")
 

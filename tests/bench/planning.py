@@ -20,9 +20,9 @@ from pathlib import Path
 import click
 import psutil
 
+from producer.calling import call_workers
 from producer.hints import Hints
 from producer.request import make_job
-from producer.submission import call_workers, submit
 from tests.bench.memory import peak_mb
 from tests.bench.report import Figure, Report, machine
 from tests.bench.site import FILE, site
@@ -31,6 +31,7 @@ from vae_core.documents import load_plan
 from vae_core.jobs.channels import PLAN_TASK
 from vae_core.jobs.layout import JobKeys
 from vae_core.jobs.spec import ReconstructSpec
+from vae_core.submission import submit
 
 _MILLION_S, _MOST_MB = 60.0, 300.0
 _LONGEST_S = 1800.0

@@ -12,10 +12,10 @@ import msgspec
 import pytest
 import redis
 
+from producer.calling import call_workers
 from producer.ending import JobBusy, resume
 from producer.hints import Hints
 from producer.status import JobReader
-from producer.submission import call_workers
 from tests.servers.redis import RedisServer
 from tests.unit.producer import work
 from tests.unit.producer.conftest import Vaejob, home, store, vaejob

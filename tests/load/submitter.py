@@ -18,11 +18,11 @@ from pathlib import Path
 
 import msgspec
 
+from producer.calling import call_workers
 from producer.ending import JobBusy
 from producer.removal import NotRemoved, Remover
 from producer.request import check_checkpoint, make_job
 from producer.session import Session
-from producer.submission import call_workers, submit
 from tests.fleet import BIN
 from tests.load.duty import Duty, Start
 from tests.load.events import (
@@ -44,6 +44,7 @@ from tests.load.orders import Order, another_spec
 from vae_core.documents import load_end
 from vae_core.errors import JobConflict, VaejobError
 from vae_core.jobs.channels import PLAN_TASK, celery_options, celery_url
+from vae_core.submission import submit
 
 _ALIKE = ("manifest.jsonl", "errors.jsonl", "grid.png")
 _COMMAND_S = 180.0

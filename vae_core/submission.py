@@ -1,4 +1,4 @@
-"""Bringing a job into the store, and telling the workers of it."""
+"""Bringing a job into the store."""
 
 from __future__ import annotations
 
@@ -6,17 +6,13 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
-from producer.fleet import absence, waiting_line
-from producer.hints import Hints
-from producer.lookup import read_job
-from producer.status import ensure_open
-from vae_core.errors import JobConflict, QueueUnavailable, StoreError, StoreUnavailable
+from vae_core.documents import read_job
+from vae_core.errors import JobConflict, StoreError, StoreUnavailable
 from vae_core.jobs.codec import to_pretty_json
 from vae_core.jobs.ids import is_drawn
 from vae_core.jobs.job import Job
 from vae_core.jobs.layout import JobKeys, open_key
 from vae_core.jobs.spec import ReconstructSpec, same_request
-from vae_core.settings import Settings
 from vae_core.storage.base import Store
 
 MARKER_LASTS_S = 60.0  # far less than what the reconciler gives a marker without a job
@@ -48,13 +44,16 @@ def submit(
     return accepted, False
 
 
-def call_workers(hints: Hints, settings: Settings, store_url: str, task: str, job: Job) -> str | None:
-    """Sends a task about the job, if Redis is there. Returns why it has to wait, in one line, or None."""
-    try:
-        hints.send(task, job)
-    except QueueUnavailable as away:
-        return waiting_line(away, settings)
-    return absence(hints, settings, store_url)
+def ensure_open(store: Store, job_id: str) -> None:
+    """Makes sure that the reconciler sees an unfinished job; leaves nothing behind for a finished one."""
+    keys = JobKeys(job_id)
+    if store.stat(keys.end) is not None or store.stat(open_key(job_id)) is not None:
+        return
+    store.write(open_key(job_id), b"")
+    if store.stat(keys.end) is not None:  # it ended between the two looks
+        store.delete([open_key(job_id)])
+        if store.stat(keys.end) is None:  # and was resumed meanwhile
+            store.write(open_key(job_id), b"")
 
 
 def _create(store: Store, job: Job, key_list: bytes | None, clock: Callable[[], float]) -> bool:
