@@ -11,14 +11,14 @@ from typing import NamedTuple
 from vae_core.errors import SourceNotAllowed, StoreError
 from vae_core.jobs.checks import shown
 from vae_core.jobs.globs import glob_matcher, literal_head
-from vae_core.jobs.layout import CHECKPOINTS, JOBS, OPEN
+from vae_core.jobs.layout import CHECKPOINTS, JOBS, OPEN, SCHEDULES
 from vae_core.jobs.sources import LOCAL, S3, Source, check_allowed, is_below, parse_source
 from vae_core.jobs.spec import ReconstructSpec
 from vae_core.settings import Settings
 from vae_core.storage.base import Store, StoredObject
 from vae_core.storage.opening import open_store
 
-_OWN_FOLDERS = (OPEN, JOBS, CHECKPOINTS, "schedules/")
+_OWN_FOLDERS = (OPEN, JOBS, CHECKPOINTS, SCHEDULES)
 
 
 class Inputs(NamedTuple):

@@ -13,6 +13,7 @@ from worker.planning import Planner
 from worker.presence import Presence
 from worker.reconciler import Reconciler
 from worker.roles import check_store, run_role
+from worker.scheduling import Scheduler
 from worker.tasks import add_control_tasks
 
 CONTROL_THREADS = 4
@@ -34,7 +35,8 @@ def run_control(settings: Settings) -> int:
         Finisher(at.store, at.hints, at.advancer, settings).finish,
     )
     presence = Presence(at.hints, settings, role=CONTROL_ROLE, processes=CONTROL_THREADS, device="")
-    reconciler = Reconciler(at.store, at.hints, at.advancer, settings)
+    scheduler = Scheduler(at.store, at.advancer)
+    reconciler = Reconciler(at.store, at.hints, at.advancer, scheduler, settings)
     return run_role(
         app,
         settings,

@@ -25,6 +25,7 @@ from worker.ending import close_job, end_job
 from worker.grid import make_grid
 from worker.hints import Hints
 from worker.lease import Lease
+from worker.ledgers import LedgerKeeper
 from worker.outputs import AT_ONCE, Outputs
 from worker.page import make_page
 from worker.quality_sheets import quality_sheets
@@ -44,6 +45,7 @@ class Finisher:
         self._hints = hints
         self._advancer = advancer
         self._settings = settings
+        self._ledgers = LedgerKeeper(store)
 
     def finish(self, job_id: str) -> None:
         """Ends the job if it can be ended, otherwise advances it. Raises TransientError, to be tried again."""
@@ -115,6 +117,7 @@ class Finisher:
             sha256 = hashlib.sha256(data).hexdigest()
             written.append(Document(name=key.removeprefix(keys.root), sha256=sha256, size_bytes=len(data)))
         self._remove_unused_inputs(keys, plan, lease)
+        self._ledgers.fold(job, plan, records, lease.check)
         lease.check()
         end = msgspec.structs.replace(end, documents=tuple(written))
         end_job(self._store, self._hints, job.job_id, end, settle=False)  # whoever comes as far as this holds the lease

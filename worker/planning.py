@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from itertools import islice
 
 from vae_core.documents import load_job, load_plan
@@ -18,7 +19,6 @@ from vae_core.errors import (
     StoreError,
     TransientError,
 )
-from vae_core.inputs import list_inputs
 from vae_core.jobs.checks import shown
 from vae_core.jobs.codec import to_lines, to_pretty_json
 from vae_core.jobs.job import Failure, Input, Job, Plan
@@ -26,13 +26,16 @@ from vae_core.jobs.layout import JobKeys, checkpoint_key
 from vae_core.jobs.parts import part_count
 from vae_core.jobs.spec import MAX_ITEMS, InterpolateSpec, ReconstructSpec, known_items
 from vae_core.model.checkpoint import read_info
+from vae_core.schedules.documents import open_runs
 from vae_core.settings import Settings
 from vae_core.storage.base import Store
 from worker.advancing import Advancer
 from worker.ending import close_job, fail_job
 from worker.hints import Hints
-from worker.key_list import KeyList, look_up
+from worker.key_list import KeyList
 from worker.lease import Lease
+from worker.ledgers import LedgerKeeper
+from worker.listing import AllObjects, GivenKeys, Listing, NewObjects
 from worker.pointing import find_points
 
 log = logging.getLogger(__name__)
@@ -44,6 +47,10 @@ class _Unplannable(PermanentError):
     def __init__(self, failure: Failure) -> None:
         super().__init__(failure.message)
         self.failure = failure
+
+
+class _NotYet(Exception):
+    """Planning is left to a later time, when the reconciler asks for it again."""
 
 
 class _Cancelled(Exception):
@@ -74,7 +81,11 @@ class Planner:
                 if not lease.acquire():
                     return
                 try:
-                    self._make(job, lease)
+                    with self._turn(job) as turn:
+                        self._make(job, lease, turn)
+                except _NotYet as error:
+                    log.info("job %s waits: %s", job_id, error)
+                    return
                 except _Unplannable as error:
                     lease.check()
                     fail_job(self._store, self._hints, job_id, error.failure)
@@ -86,13 +97,33 @@ class Planner:
         if plan is not None:
             self._advancer.advance(job, plan)
 
-    def _make(self, job: Job, lease: Lease) -> None:
+    @contextmanager
+    def _turn(self, job: Job) -> Iterator[Lease | None]:
+        """Plans the runs of a schedule one after the other, each once those before it are over.
+
+        What a run is to do depends on what those did. Raises _NotYet. Gives the claim on the schedule's planning.
+        """
+        if not job.schedule:
+            yield None
+            return
+        name = job.schedule.name
+        with Lease(self._hints, f"@schedule-{name}", "plan", self._settings.lease_s) as turn:
+            if not turn.acquire():
+                raise _NotYet(f"another run of schedule {name} is being planned")
+            for other in open_runs(self._store, name, job.schedule.token):
+                is_before = other.job_id < job.job_id or load_plan(self._store, other.job_id) is not None
+                if other.job_id != job.job_id and is_before:
+                    raise _NotYet(f"{other.job_id}, a run of the same schedule, is open")
+            yield turn
+
+    def _make(self, job: Job, lease: Lease, turn: Lease | None) -> None:
         checkpoint = self._pin_checkpoint(lease)
         part_size = job.spec.part_size or self._settings.part_size
-        items, input_set, duplicates = known_items(job.spec) or 0, None, 0
+        items, input_set, duplicates, known = known_items(job.spec) or 0, None, 0, 0
         if isinstance(job.spec, ReconstructSpec):
-            input_set = lease.token
-            items, duplicates = self._freeze_inputs(job.job_id, job.spec, input_set, part_size, lease)
+            listing = self._listing(job, job.spec, checkpoint, lease)
+            items = self._freeze_inputs(job, job.spec, listing, part_size, lease)
+            input_set, duplicates, known = lease.token if items else None, listing.duplicates, listing.known
         elif isinstance(job.spec, InterpolateSpec) and self._freeze_points(job.job_id, job.spec, lease):
             input_set = lease.token
         plan = Plan(
@@ -102,8 +133,11 @@ class Planner:
             part_size=part_size,
             input_set=input_set,
             duplicates=duplicates,
+            known=known,
         )
         lease.check()
+        if turn is not None:
+            turn.check()
         # Another that planned it all the same, its lease lost, may have listed other inputs; the rest is settings.
         self._store.create(
             JobKeys(job.job_id).plan,
@@ -111,7 +145,8 @@ class Planner:
             content_type="application/json",
             settle=input_set is not None,
         )
-        log.info("job %s planned: %d items in %d parts", job.job_id, plan.items, plan.parts)
+        left_out = f", {known} known ones left out" if known else ""
+        log.info("job %s planned: %d items in %d parts%s", job.job_id, plan.items, plan.parts, left_out)
 
     def _pin_checkpoint(self, lease: Lease) -> str:
         """Copies this worker's checkpoint into the store, if it is not there, and returns its SHA-256."""
@@ -129,31 +164,26 @@ class Planner:
             self._store.write(key, data)
         return info.sha256
 
-    def _freeze_inputs(
-        self, job_id: str, spec: ReconstructSpec, input_set: str, part_size: int, lease: Lease
-    ) -> tuple[int, int]:
-        """Writes the list of each part's inputs, as they are found; their number, and that of keys given again."""
-        keys = JobKeys(job_id)
-        key_list = None
-        if spec.keys_sha256 is not None:
-            key_list = KeyList(self._store, keys.key_list(spec.keys_sha256), spec.keys_sha256)
+    def _freeze_inputs(self, job: Job, spec: ReconstructSpec, listing: Listing, part_size: int, lease: Lease) -> int:
+        """Writes the list of each part's inputs, as they are found; their number."""
+        keys = JobKeys(job.job_id)
         items, refusals = 0, 0
-        for part, found in enumerate(_chunks(self._inputs(spec, key_list), part_size)):
+        for part, found in enumerate(_chunks(_or_unplannable(listing), part_size)):
             items += len(found)
             refusals += sum(one.failure is not None and one.failure.code == StoreError.code for one in found)
             if items > MAX_ITEMS:
                 message = f"{_named(spec)} more than {MAX_ITEMS:,} objects: narrow it by --pattern"
                 raise _Unplannable(Failure(code="too_many_inputs", message=message))
             if self._store.stat(keys.cancel) is not None:
-                raise _Cancelled(f"job {job_id} was cancelled")
+                raise _Cancelled(f"job {job.job_id} was cancelled")
             lease.check()
-            self._store.write(keys.inputs(input_set, part), to_lines(found))
+            self._store.write(keys.inputs(lease.token, part), to_lines(found))
         if items and refusals == items:  # it is the store that refuses, and not some of the objects
             raise _Unplannable(found[-1].failure or Failure(code=StoreError.code, message="the store refuses"))
-        if items == 0:
+        if items == 0 and not (job.schedule and job.schedule.incremental):
             message = f"{_named(spec)} no objects{_narrowed(spec)}: nothing to reconstruct"
             raise _Unplannable(Failure(code="empty_source", message=message))
-        return items, 0 if key_list is None else key_list.duplicates
+        return items
 
     def _freeze_points(self, job_id: str, spec: InterpolateSpec, lease: Lease) -> bool:
         """Writes the list of the images among the points; whether there are any."""
@@ -166,17 +196,21 @@ class Planner:
             self._store.write(JobKeys(job_id).points(lease.token), to_lines(found))
         return bool(found)
 
-    def _inputs(self, spec: ReconstructSpec, key_list: KeyList | None) -> Iterator[Input]:
-        """The job's inputs as they are now, in order, up to its limit."""
-        try:
-            if key_list is not None:
-                yield from look_up(spec, key_list.keys(), self._settings)
-                return
-            listed = list_inputs(spec.source or "", self._settings, glob=spec.glob, pattern=spec.pattern)
-            for one in islice(listed, spec.limit):
-                yield Input(key=one.key, tag=one.tag, size_bytes=one.size_bytes)
-        except (StoreError, SourceNotAllowed, InvalidValue, BadDocument) as error:
-            raise _Unplannable(Failure(code=error.code, message=str(error))) from error
+    def _listing(self, job: Job, spec: ReconstructSpec, checkpoint: str, lease: Lease) -> Listing:
+        if spec.keys_sha256 is not None:
+            keys = JobKeys(job.job_id).key_list(spec.keys_sha256)
+            return GivenKeys(spec, KeyList(self._store, keys, spec.keys_sha256), self._settings)
+        if job.schedule and job.schedule.incremental:
+            ledger = LedgerKeeper(self._store).known(job.schedule, lease.check)
+            return NewObjects(spec, self._settings, ledger, checkpoint, retry_errors=job.schedule.retry_errors)
+        return AllObjects(spec, self._settings)
+
+
+def _or_unplannable(listing: Listing) -> Iterator[Input]:
+    try:
+        yield from listing
+    except (StoreError, SourceNotAllowed, InvalidValue, BadDocument) as error:
+        raise _Unplannable(Failure(code=error.code, message=str(error))) from error
 
 
 def _named(spec: ReconstructSpec) -> str:

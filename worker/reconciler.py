@@ -1,4 +1,7 @@
-"""Heals open jobs: what is not planned, committed, leased or on the queue is sent again. One at a time in a fleet."""
+"""Heals open jobs, and submits what schedules have due: one at a time in a fleet.
+
+What is not planned, committed, leased or on the queue is sent again.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +21,7 @@ from worker.advancing import Advancer
 from worker.ending import close_job
 from worker.hints import Hints
 from worker.lease import Lease
+from worker.scheduling import Scheduler
 
 log = logging.getLogger(__name__)
 
@@ -29,10 +33,13 @@ _SOONEST_S = 0.5
 class Reconciler:
     """The one path that heals lost messages, killed workers and an emptied Redis."""
 
-    def __init__(self, store: Store, hints: Hints, advancer: Advancer, settings: Settings) -> None:
+    def __init__(
+        self, store: Store, hints: Hints, advancer: Advancer, scheduler: Scheduler, settings: Settings
+    ) -> None:
         self._store = store
         self._hints = hints
         self._advancer = advancer
+        self._scheduler = scheduler
         self._settings = settings
         self._told: dict[str, str] = {}
         self._redis_was_away = False
@@ -52,7 +59,7 @@ class Reconciler:
             self._thread.join(timeout=self._settings.lease_s)
 
     def reconcile(self) -> float:
-        """One pass over the open jobs, if no other control worker is at it. Raises TransientError.
+        """One pass over open jobs and schedules, if no other control worker is at it. Raises TransientError.
 
         Returns after how many seconds the next one should follow.
         """
@@ -75,6 +82,9 @@ class Reconciler:
                         pause_s = min(pause_s, lapse_s + _SOONEST_S)
             self._redis_was_away = False
             self._told = {job_id: text for job_id, text in self._told.items() if job_id in found_open}
+            next_slot_s = self._scheduler.look(lease.check)
+            if next_slot_s is not None:
+                pause_s = min(pause_s, max(next_slot_s, 0.0) + _SOONEST_S)
             self._tidy()
         return pause_s
 

@@ -38,6 +38,7 @@ def make_summary(
         "failure": {"code": end.failure.code, "message": end.failure.message} if end.failure else None,
         "items": plan.items,
         "duplicates": plan.duplicates,
+        "known": plan.known,
         "done": end.done,
         "errors": end.errors,
         "error_codes": dict(sorted(Counter(error.code for error in errors).items())),

@@ -7,6 +7,7 @@ import itertools
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
@@ -31,6 +32,7 @@ from worker.hints import Hints
 from worker.parts import PartHandler
 from worker.planning import Planner
 from worker.reconciler import Reconciler
+from worker.scheduling import Scheduler
 from worker.sender import CelerySender
 
 _NUMBERS = itertools.count()
@@ -38,7 +40,10 @@ _NUMBERS = itertools.count()
 
 @dataclass
 class Bench:
-    """Everything a worker is made of, with queues of its own that nobody consumes: a test takes what was sent."""
+    """Everything a worker is made of, with queues of its own that nobody consumes: a test takes what was sent.
+
+    now: what its schedules take for the time.
+    """
 
     settings: Settings
     store: Store
@@ -46,13 +51,15 @@ class Bench:
     redis: redis.Redis
     app: Celery
     stopping: bool = False
+    now: datetime = datetime(2026, 1, 1, tzinfo=UTC)
 
     def __post_init__(self) -> None:
         self.sender = CelerySender(self.app, self.hints.channels)
         self.advancer = Advancer(self.store, self.hints, self.sender, self.settings)
         self.planner = Planner(self.store, self.hints, self.advancer, self.settings)
         self.finisher = Finisher(self.store, self.hints, self.advancer, self.settings)
-        self.reconciler = Reconciler(self.store, self.hints, self.advancer, self.settings)
+        self.scheduler = Scheduler(self.store, self.advancer, lambda: self.now)
+        self.reconciler = Reconciler(self.store, self.hints, self.advancer, self.scheduler, self.settings)
         engines = Engines(self.settings, self.store, "cpu")
         self.parts = PartHandler(self.settings, self.store, self.hints, self.sender, engines, lambda: self.stopping)
 

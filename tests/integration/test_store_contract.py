@@ -298,6 +298,18 @@ def test_list_folders_names_each_once_when_objects_lie_deep(store: Store) -> Non
         list(store.list_folders("j"))
 
 
+def test_list_files_leaves_folders_out_when_objects_lie_in_them(store: Store) -> None:
+    for key in ("j/b/1", "j/c.json", "j/a", "j-x", "top"):
+        store.write(key, b"12")
+
+    assert [found.key for found in store.list_files()] == ["j-x", "top"]
+    assert [(found.key, found.size_bytes) for found in store.list_files("j/")] == [("j/a", 2), ("j/c.json", 2)]
+    assert [found.tag for found in store.list_files("j/")] == [store.read(key).tag for key in ("j/a", "j/c.json")]
+    assert list(store.list_files("none/")) == []
+    with pytest.raises(InvalidValue, match="'j'"):
+        list(store.list_files("j"))
+
+
 def test_threads_see_whole_objects_when_they_share_a_store(backend: Backend) -> None:
     store = backend.store
     contents = [bytes([number]) * 50_000 for number in range(8)]

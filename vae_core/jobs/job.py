@@ -13,11 +13,25 @@ Priority = Literal["low", "normal", "high"]
 PRIORITIES = get_args(Priority)
 
 
+class ScheduledRun(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which run of which schedule a job is, and what of the schedule its planning needs.
+
+    name, token: of the schedule. run: name of the run. incremental, retry_errors: as in Schedule.
+    """
+
+    name: str
+    token: str
+    run: str
+    incremental: bool = False
+    retry_errors: bool = False
+
+
 class Job(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`job.json`: written once, at acceptance, and never again.
 
     submitted_at: ISO 8601, UTC. submitted_by: `user@host`, as the submitting machine says it. priority: no part of a
         job is begun while one of a more urgent job waits. It changes no byte, so it is not in the spec.
+    schedule: set for a run of a schedule, and missing from the document of any other job.
     """
 
     job_id: str
@@ -26,6 +40,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     submitted_by: str
     code_version: str
     priority: Priority = "normal"
+    schedule: ScheduledRun | msgspec.UnsetType = msgspec.UNSET
     version: int = VERSION
 
 
@@ -34,6 +49,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     input_set: the folder below `inputs/` that this plan's input lists lie in, or None where there are no inputs.
     duplicates: lines of a list of keys that were left out, as their key stood there before.
+    known: inputs that were left out, as an earlier run of the job's schedule was done with them.
     """
 
     checkpoint_sha256: str
@@ -42,6 +58,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     part_size: int
     input_set: str | None = None
     duplicates: int = 0
+    known: int = 0
     version: int = VERSION
 
 

@@ -8,6 +8,7 @@ from urllib.parse import quote
 OPEN = "open/"
 JOBS = "jobs/"
 CHECKPOINTS = "checkpoints/"
+SCHEDULES = "schedules/"
 EXTENSIONS = {"png": "png", "jpeg": "jpg", "webp": "webp"}
 MAX_SEGMENT_BYTES = 200
 MAX_NAME_BYTES = 800
@@ -75,6 +76,26 @@ class JobKeys:
 
     def attempt(self, part: int, token: str) -> str:
         return f"{self.attempts(part)}{token}"
+
+
+class ScheduleKeys:
+    """The keys of one schedule."""
+
+    def __init__(self, name: str) -> None:
+        self.schedule = f"{SCHEDULES}{name}.json"
+        self.root = f"{SCHEDULES}{name}/"
+        self.paused = f"{self.root}paused"
+        self.resumed = f"{self.root}resumed"
+        self.runs = f"{self.root}runs/"
+        self.ledger = f"{self.root}ledger/"
+
+    def run(self, run: str) -> str:
+        """run: name of a run, such as `20261123T203000Z`."""
+        return f"{self.runs}{run}.json"
+
+    def ledger_state(self, number: int) -> str:
+        """The ledger after its `number`-th change; create-only, and the one with the highest number counts."""
+        return f"{self.ledger}{number:08d}"
 
 
 def part_of(key: str, extension: str = "json") -> int | None:

@@ -83,6 +83,9 @@ class Store(Protocol):
     def list_folders(self, prefix: str = "") -> Iterator[str]:
         """Names of the folders directly below `prefix` (`""`, or ending in `/`), ascending, without slashes."""
 
+    def list_files(self, prefix: str = "") -> Iterator[StoredObject]:
+        """The objects directly below `prefix` (`""`, or ending in `/`), ascending; those in folders cost nothing."""
+
     def check(self) -> None:
         """Returns if the store can be listed; otherwise raises StoreError or StoreUnavailable, naming the remedy."""
 

@@ -11,10 +11,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from vae_core.errors import InvalidValue, ObjectChanged, ObjectMissing, ObjectTooLarge, StoreError, StoreUnavailable
+from vae_core.errors import ObjectChanged, ObjectMissing, ObjectTooLarge, StoreError, StoreUnavailable
 from vae_core.storage import drafts, tree
 from vae_core.storage.base import CHUNK_BYTES, Blob, StoredObject, extents
-from vae_core.storage.keys import TEMPORARY, encoded, folder_segments, shown
+from vae_core.storage.keys import TEMPORARY, check_folder_prefix, encoded, folder_segments, shown
 from vae_core.storage.open_folders import OpenFolders
 
 _TRIES = 50
@@ -141,9 +141,13 @@ class FolderStore:
         segments = folder_segments(above, self.url) if slash else []
         return self._listed(segments, encoded(start, self.url) if start else b"")
 
+    def list_files(self, prefix: str = "") -> Iterator[StoredObject]:
+        check_folder_prefix(prefix)
+        segments = folder_segments(prefix[:-1], self.url) if prefix else []
+        return self._listed(segments, b"", folders=False)
+
     def list_folders(self, prefix: str = "") -> Iterator[str]:
-        if prefix and not prefix.endswith("/"):
-            raise InvalidValue(f"prefix {prefix!r} does not end in '/': expected '' or 'folder/'")
+        check_folder_prefix(prefix)
         segments = folder_segments(prefix[:-1], self.url) if prefix else []
         return self._listed_folders(segments, prefix)
 
@@ -274,7 +278,7 @@ class FolderStore:
                 f"{self.url}: key {shown(key)} has {status.st_size:,} bytes; at most {max_bytes:,} allowed"
             )
 
-    def _listed(self, segments: Sequence[bytes], start: bytes) -> Iterator[StoredObject]:
+    def _listed(self, segments: Sequence[bytes], start: bytes, *, folders: bool = True) -> Iterator[StoredObject]:
         base = b"".join(segment + b"/" for segment in segments)
         with ExitStack() as stack:
             try:
@@ -282,7 +286,7 @@ class FolderStore:
                     parent = stack.enter_context(self._opened(segments))
             except tree.ABSENT:
                 return
-            yield from tree.walk(parent, base, self.url, start=start)
+            yield from tree.walk(parent, base, self.url, start=start, folders=folders)
 
     def _listed_folders(self, segments: Sequence[bytes], prefix: str) -> Iterator[str]:
         try:

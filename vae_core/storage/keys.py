@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vae_core.errors import StoreError
+from vae_core.errors import InvalidValue, StoreError
 
 TEMPORARY = ".tmp"
 """The folder directly below a folder store's root that holds writes under way. Never listed, never a key."""
@@ -26,6 +26,12 @@ def encoded(key: str, url: str) -> bytes:
         return key.encode("utf-8")
     except UnicodeEncodeError as exc:
         raise StoreError(f"{url}: key {shown(key)} is not valid Unicode; expected text that UTF-8 can hold") from exc
+
+
+def check_folder_prefix(prefix: str) -> None:
+    """Raises InvalidValue unless `prefix` names a folder: `""`, or ending in `/`."""
+    if prefix and not prefix.endswith("/"):
+        raise InvalidValue(f"prefix {prefix!r} does not end in '/': expected '' or 'folder/'")
 
 
 def folder_segments(key: str, url: str) -> list[bytes]:

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from vae_core.errors import InvalidValue, ObjectChanged, ObjectMissing, ObjectTooLarge, StoreError, StoreUnavailable
+from vae_core.errors import ObjectChanged, ObjectMissing, ObjectTooLarge, StoreError, StoreUnavailable
 from vae_core.storage.base import CHUNK_BYTES, Blob, StoredObject, extents
-from vae_core.storage.keys import bucket_key, shown
+from vae_core.storage.keys import bucket_key, check_folder_prefix, shown
 from vae_core.storage.s3_client import S3Options, shared_connection, tag_of
 from vae_core.storage.s3_deletion import delete_batch
 from vae_core.storage.s3_errors import answer_of
@@ -168,9 +168,12 @@ class S3Store:
     def list(self, prefix: str = "") -> Iterator[StoredObject]:
         return objects(self._connection, self._bucket, self._root, prefix, self.url)
 
+    def list_files(self, prefix: str = "") -> Iterator[StoredObject]:
+        check_folder_prefix(prefix)
+        return objects(self._connection, self._bucket, self._root, prefix, self.url, folders=False)
+
     def list_folders(self, prefix: str = "") -> Iterator[str]:
-        if prefix and not prefix.endswith("/"):
-            raise InvalidValue(f"prefix {prefix!r} does not end in '/': expected '' or 'folder/'")
+        check_folder_prefix(prefix)
         return folder_names(self._connection, self._bucket, self._root + prefix, self.url)
 
     def check(self) -> None:

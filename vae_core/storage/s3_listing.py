@@ -41,12 +41,15 @@ def _after(page: ListObjectsV2OutputTypeDef, what: str) -> dict[str, str]:
     return {"StartAfter": max(names, key=str.encode)}
 
 
-def objects(connection: S3Connection, bucket: str, root: str, prefix: str, url: str) -> Iterator[StoredObject]:
+def objects(
+    connection: S3Connection, bucket: str, root: str, prefix: str, url: str, *, folders: bool = True
+) -> Iterator[StoredObject]:
     """Objects whose full name starts with `root + prefix`, keys without `root`, in ascending order of their bytes.
 
+    folders: False leaves out those with another `/` after the prefix; the server does, so that they cost nothing.
     Raises StoreError for a server that lists in another order (S3 directory buckets do): callers merge by it.
     """
-    query = {"Bucket": bucket, "Prefix": root + prefix}
+    query = {"Bucket": bucket, "Prefix": root + prefix, **({} if folders else {"Delimiter": "/"})}
     last = b""
     for page in _pages(connection, query, f"{url}: listing {prefix!r}"):
         for entry in page.get("Contents", []):

@@ -156,11 +156,12 @@ def names(folder_fd: int, where: str, *, top: bool) -> list[bytes]:
     return found
 
 
-def walk(folder_fd: int, base: bytes, url: str, *, start: bytes = b"") -> Iterator[StoredObject]:
+def walk(folder_fd: int, base: bytes, url: str, *, start: bytes = b"", folders: bool = True) -> Iterator[StoredObject]:
     """Objects below an open folder in ascending order of their keys; one folder's names are held at a time per level.
 
     base: the key of the folder itself, empty for the root, else ending in `/`. start: what the first name below must
-    begin with. Whatever vanishes meanwhile is left out. Raises StoreError and StoreUnavailable.
+    begin with. folders: False leaves out what lies in a folder of it. Whatever vanishes meanwhile is left out. Raises
+    StoreError and StoreUnavailable.
     """
     where = f"{url}/{base.decode()}"
     with disk_errors(url, f"folder {base.decode()!r}"):
@@ -169,7 +170,8 @@ def walk(folder_fd: int, base: bytes, url: str, *, start: bytes = b"") -> Iterat
         if not name.startswith(start):
             continue
         if name.endswith(b"/"):
-            yield from _below(folder_fd, name, base, url)
+            if folders:
+                yield from _below(folder_fd, name, base, url)
             continue
         key = (base + name).decode()
         try:
