@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeVar, cast
 
@@ -54,30 +55,47 @@ def submit_options(command: Command) -> Command:
     return made
 
 
-def submit_job(
-    session: Session,
-    spec_of: SpecOf,
-    *,
-    seed_drawn: bool,
-    priority: Priority,
-    watch: bool,
-    as_json: bool,
-    dry_run: bool,
-    job_id: str | None,
-    key_list: KeyList | None = None,
-) -> int:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A job that was asked for, and how it is to be submitted.
+
+    seed_drawn: the spec has a seed and the user gave none. key_list: the inputs, where they are not to be listed.
+    """
+
+    spec_of: SpecOf
+    seed_drawn: bool
+    priority: Priority
+    watch: bool
+    as_json: bool
+    dry_run: bool
+    job_id: str | None
+    key_list: KeyList | None = None
+
+
+def submit_job(session: Session, spec_of: SpecOf, **options: Any) -> int:
     """Submits the job, or shows what it would be. Returns the exit code. What it refuses leaves nothing behind.
 
-    key_list: the inputs, where they are not to be listed.
+    options: the other fields of Asked.
     """
-    refuse_together(watch=watch, dry_run=dry_run)
-    job = make_job(spec_of, job_id, datetime.now(UTC), priority)
+    asked = Asked(spec_of=spec_of, **options)
+    if session.taker is not None:
+        session.taker(asked)
+        return exits.DONE
+    refuse_together(watch=asked.watch, dry_run=asked.dry_run)
+    job = make_job(spec_of, asked.job_id, datetime.now(UTC), asked.priority)
     check_checkpoint(session.settings)
-    if dry_run:
+    if asked.dry_run:
         from producer.preview import show_preview
 
-        show_preview(session.settings, job, key_list, id_drawn=job_id is None, seed_drawn=seed_drawn, as_json=as_json)
+        show_preview(
+            session.settings,
+            job,
+            asked.key_list,
+            id_drawn=asked.job_id is None,
+            seed_drawn=asked.seed_drawn,
+            as_json=asked.as_json,
+        )
         return exits.DONE
     from producer.acceptance import accept
 
-    return accept(session, job, key_list, watch=watch, as_json=as_json)
+    return accept(session, job, asked.key_list, watch=asked.watch, as_json=asked.as_json)

@@ -39,4 +39,7 @@ def ending(status: JobStatus) -> list[str]:
     if status.errors:
         listed = f"`vaejob errors {status.job_id}` lists them."
         return [f"Finished with {counted(status.errors, 'error')}: {done} in {status.results}", listed]
-    return [f"Succeeded: {done} in {status.results}"]
+    if status.known and not status.items:
+        return [f"Succeeded: nothing new, {counted(status.known, 'input')} known from runs before"]
+    known = f", {counted(status.known, 'input')} left out as known" if status.known else ""
+    return [f"Succeeded: {done} in {status.results}{known}"]

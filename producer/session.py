@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import click
 
 if TYPE_CHECKING:
+    from producer.asking import Asked
     from producer.hints import Hints
     from vae_core.settings import Settings
     from vae_core.storage.base import Store
 
 
 class Session:
-    """Carried through click as its `obj`. environ: the process's environment, read by `settings` alone."""
+    """Carried through click as its `obj`. environ: the process's environment, read by `settings` alone.
+
+    taker: what a command that submits a job is to hand it to instead, as when it is to be done later and again.
+    """
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = environ
         self.debug = False
+        self.taker: Callable[[Asked], None] | None = None
 
     @cached_property
     def settings(self) -> Settings:

@@ -33,7 +33,8 @@ class JobStatus(msgspec.Struct, frozen=True, kw_only=True):
 
     state: one of vae_core.jobs.state.STATES. priority: one of vae_core.jobs.job.PRIORITIES. items: None until they are
     known. done: items finished, in flight included; of an ended job without those listed as errors. errors: listed
-    items; while the job runs as far as Redis knows, None where it is away. results: the job's folder.
+    items; while the job runs as far as Redis knows, None where it is away. schedule: that it is a run of. known: inputs
+    left out, as an earlier run of that schedule was done with them. results: the job's folder.
     """
 
     job_id: str
@@ -46,6 +47,8 @@ class JobStatus(msgspec.Struct, frozen=True, kw_only=True):
     parts: Parts
     submitted_at: str
     submitted_by: str
+    schedule: str | None
+    known: int
     code_version: str
     spec: dict[str, Any]
     store: str
@@ -114,6 +117,8 @@ class JobReader:
             ),
             submitted_at=job.submitted_at,
             submitted_by=job.submitted_by,
+            schedule=job.schedule.name if job.schedule else None,
+            known=self.plan.known if self.plan else 0,
             code_version=job.code_version,
             spec=spec_fields(job.spec),
             store=self._store.url,

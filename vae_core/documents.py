@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from vae_core.errors import BadDocument, InvalidValue, NoSuchJob, ObjectMissing
 from vae_core.jobs.codec import from_json, from_lines
@@ -94,6 +94,11 @@ def listed_parts(store: Store, prefix: str) -> list[int]:
     """Numbers of the parts that have a document below `prefix`, ascending."""
     parts = (part_of(found.key) for found in store.list(prefix))
     return sorted(part for part in parts if part is not None)
+
+
+def load_json(store: Store, key: str) -> Any:
+    """What a document holds, as plain data; None where there is none. Raises BadDocument for what is no JSON."""
+    return _load(store, key, object)
 
 
 def _load(store: Store, key: str, kind: type[T]) -> T | None:

@@ -76,6 +76,8 @@ def facts(job: Job, plan: Plan, summary: dict[str, Any]) -> str:
     """A `div` for each parameter, and for what the images were made with."""
     fields = ((_NAMES.get(name, name.replace("_", " ")), value) for name, value in spec_fields(job.spec).items())
     origin = (
+        ("schedule", f"{job.schedule.name}, run {job.schedule.run}" if job.schedule else ""),
+        ("inputs known from runs before", f"{plan.known:,}, left out" if plan.known else ""),
         ("keys given again", f"{plan.duplicates:,}, left out" if plan.duplicates else ""),
         ("parts", f"{plan.parts:,} of up to {plan.part_size:,}"),
         ("checkpoint", plan.checkpoint_sha256),

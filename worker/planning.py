@@ -165,7 +165,7 @@ class Planner:
         return info.sha256
 
     def _freeze_inputs(self, job: Job, spec: ReconstructSpec, listing: Listing, part_size: int, lease: Lease) -> int:
-        """Writes the list of each part's inputs, as they are found; their number."""
+        """Writes the list of each part's inputs, as they are found; their number, which may be 0 if none is new."""
         keys = JobKeys(job.job_id)
         items, refusals = 0, 0
         for part, found in enumerate(_chunks(_or_unplannable(listing), part_size)):
@@ -180,7 +180,7 @@ class Planner:
             self._store.write(keys.inputs(lease.token, part), to_lines(found))
         if items and refusals == items:  # it is the store that refuses, and not some of the objects
             raise _Unplannable(found[-1].failure or Failure(code=StoreError.code, message="the store refuses"))
-        if items == 0 and not (job.schedule and job.schedule.incremental):
+        if items == 0 and not isinstance(listing, NewObjects):
             message = f"{_named(spec)} no objects{_narrowed(spec)}: nothing to reconstruct"
             raise _Unplannable(Failure(code="empty_source", message=message))
         return items
@@ -200,7 +200,7 @@ class Planner:
         if spec.keys_sha256 is not None:
             keys = JobKeys(job.job_id).key_list(spec.keys_sha256)
             return GivenKeys(spec, KeyList(self._store, keys, spec.keys_sha256), self._settings)
-        if job.schedule and job.schedule.incremental:
+        if job.schedule and job.schedule.incremental and not job.schedule.full:
             ledger = LedgerKeeper(self._store).known(job.schedule, lease.check)
             return NewObjects(spec, self._settings, ledger, checkpoint, retry_errors=job.schedule.retry_errors)
         return AllObjects(spec, self._settings)

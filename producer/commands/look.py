@@ -140,6 +140,8 @@ def _show(status: JobStatus) -> None:
             ("errors", errors),
             ("parts", f"{committed}, {parts.given_up:,} given up" if parts.given_up else committed),
             ("failure", f"{status.failure.message} ({status.failure.code})" if status.failure else ""),
+            ("known", f"{status.known:,} left out, done by runs before" if status.known else ""),
+            ("schedule", status.schedule or ""),
             ("submitted", f"{status.submitted_at} by {status.submitted_by}"),
             ("spec", spec),
             ("results", status.results),

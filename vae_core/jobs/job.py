@@ -16,13 +16,15 @@ PRIORITIES = get_args(Priority)
 class ScheduledRun(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Which run of which schedule a job is, and what of the schedule its planning needs.
 
-    name, token: of the schedule. run: name of the run. incremental, retry_errors: as in Schedule.
+    name, token: of the schedule. run: name of the run. incremental, retry_errors: as in Schedule. full: this run of an
+    incremental schedule takes all inputs, those that an earlier one was done with too.
     """
 
     name: str
     token: str
     run: str
     incremental: bool = False
+    full: bool = False
     retry_errors: bool = False
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import secrets
 from datetime import UTC, datetime
 from typing import Literal, get_args
 
@@ -10,7 +11,7 @@ import msgspec
 
 from vae_core.errors import InvalidValue
 from vae_core.jobs.checks import check_choice, check_pattern
-from vae_core.jobs.ids import is_drawn, new_job_id, seed_for
+from vae_core.jobs.ids import is_drawn, seed_for
 from vae_core.jobs.job import PRIORITIES, Job, Priority, ScheduledRun
 from vae_core.jobs.spec import InterpolateSpec, JobSpec, ReconstructSpec, SampleSpec
 from vae_core.schedules.slots import Slots
@@ -86,6 +87,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
     name: of the run. token: the schedule's. job_id: what it makes, or None where the slot was skipped.
     skipped: why, in a few words. at: ISO 8601, UTC; the slot, or when it was asked for. by: who asked.
+    full, retry_errors: take all inputs, or listed errors again, this once.
     """
 
     name: str
@@ -94,6 +96,8 @@ class Run(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     job_id: str | None = None
     skipped: str | None = None
     by: str = ""
+    full: bool = False
+    retry_errors: bool = False
     version: int = VERSION
 
 
@@ -145,8 +149,8 @@ def is_run(name: str) -> bool:
 
 
 def asked_run(now: datetime) -> str:
-    """A name for a run that somebody asks for now; it sorts by time among those of slots."""
-    return new_job_id(now)
+    """A name for a run that somebody asks for now; it sorts by time, also among others of that second."""
+    return f"{now.astimezone(UTC):%Y%m%dT%H%M%S}-{now.microsecond:05x}{secrets.randbelow(16):x}"
 
 
 def job_id_of(schedule: str, run: str) -> str:
@@ -154,7 +158,7 @@ def job_id_of(schedule: str, run: str) -> str:
 
 
 def make_job(schedule: Schedule, run: Run, now: datetime, code_version: str) -> Job:
-    """The job of a run; its id and spec follow from the schedule and the run's name alone. now: timezone-aware."""
+    """The job of a run: its id and spec follow from the schedule and the run alone. now: timezone-aware."""
     job_id = job_id_of(schedule.name, run.name)
     return Job(
         job_id=job_id,
@@ -168,7 +172,8 @@ def make_job(schedule: Schedule, run: Run, now: datetime, code_version: str) -> 
             token=schedule.token,
             run=run.name,
             incremental=schedule.incremental,
-            retry_errors=schedule.retry_errors,
+            full=run.full,
+            retry_errors=schedule.retry_errors or run.retry_errors,
         ),
     )
 
