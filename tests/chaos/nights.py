@@ -38,7 +38,7 @@ _MODULE = "tests.chaos.moved_clock"
 
 @dataclass
 class Outcome:
-    """What the nights have come to. missing, twice, other: versions of pictures, as (key, tag)."""
+    """What the nights have come to. done: versions of pictures."""
 
     slots: int
     runs: int
@@ -87,10 +87,8 @@ class Nights:
         began = time.monotonic()
         self._fleet.start_worker("parts")
         self._controls = [self._control(), self._control()]
-        source = str(self._pictures.folder)
-        self._fleet.vaejob(
-            "schedule", "add", "nightly", "--cron", "0 2 * * *", "--timezone", "Asia/Kolkata", "--", "reconstruct", source
-        )  # fmt: skip
+        when = ("--cron", "0 2 * * *", "--timezone", "Asia/Kolkata")
+        self._fleet.vaejob("schedule", "add", "nightly", *when, "--", "reconstruct", str(self._pictures.folder))
         self._date_back()
         slots = []
         for night in range(nights):
@@ -172,13 +170,10 @@ class Nights:
         ):
             if found:
                 outcome.problems.append(f"{what}: {dict(found)}")
-        outcome.problems.extend(
-            f"there is a job {job}" for job in self._jobs() if job not in {run.job_id for run in runs}
-        )
+        known = {run.job_id for run in runs}
+        others = [job for job in self._fleet.store.list_folders("jobs/") if job not in known]
+        outcome.problems.extend(f"there is a job {job}" for job in others)
         return outcome
-
-    def _jobs(self) -> list[str]:
-        return list(self._fleet.store.list_folders("jobs/"))
 
 
 @click.command(context_settings={"show_default": True})

@@ -26,6 +26,8 @@ LAYERS = {
     "storage": {"errors", "version"},
     "documents": {"errors", "jobs", "parallel", "storage"},
     "inputs": {"errors", "jobs", "settings", "storage"},
+    "schedules": {"documents", "errors", "jobs", "storage"},
+    "submission": {"documents", "errors", "jobs", "storage"},
     "parallel": set[str](),
     "imaging": {"errors", "jobs", "settings", "storage", "version"},
     "model": {"errors", "jobs", "settings", "storage", "imaging", "version"},
