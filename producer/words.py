@@ -17,8 +17,9 @@ def command_words(spec: JobSpec, *, seed_drawn: bool = False) -> list[str]:
     """Such as `reconstruct s3://incoming/cars/ --fit crop`: what is as usual is left out, and a seed that was drawn."""
     words = [kind_of(spec)]
     source = getattr(spec, "source", None)
+    glob = getattr(spec, "glob", None)
     if source is not None:
-        words.append(source + (getattr(spec, "glob", None) or ""))
+        words.append(source if glob is None else f"{source.removesuffix('/')}/{glob}")
     words.extend(getattr(spec, "points", ()))
     if getattr(spec, "rows", None) is not None:
         words.append("--corners")

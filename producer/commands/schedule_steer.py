@@ -67,7 +67,10 @@ def run_command(session: Session, name: str, full: bool, retry_errors: bool, wat
 def pause_command(session: Session, name: str, as_json: bool) -> int:
     """Have the slots of the schedule NAME skipped until `vaejob schedule resume`; a run that is open goes on."""
     find_schedule(session.store, name)
-    is_new = session.store.create(ScheduleKeys(name).paused, _mark(), content_type="application/json")
+    key = ScheduleKeys(name).paused
+    is_new = session.store.stat(key) is None
+    if is_new:
+        session.store.create(key, _mark(), content_type="application/json")
     return _told(name, True, f"schedule {name} {'is paused' if is_new else 'was paused already'}", as_json)
 
 

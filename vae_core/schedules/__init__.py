@@ -1,0 +1,1 @@
+"""Schedules: when they run, their runs, and what they are done with; no torch."""

@@ -48,7 +48,7 @@ def test_command_describes_itself_and_its_options_when_loaded(name: str, vaejob:
     assert f"vaejob {name}" in outcome.out
 
 
-@pytest.mark.parametrize("name", [name for name in COMMANDS if name not in {"completion"}])
+@pytest.mark.parametrize("name", [name for name in COMMANDS if name not in {"completion", "schedule"}])
 def test_command_offers_json_when_it_has_data(name: str) -> None:
     assert any("--json" in parameter.opts for parameter in _command(name).params)
 

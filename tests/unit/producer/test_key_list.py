@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 import msgspec
 import pytest
 
-from producer import submission
 from producer.key_list import read_key_list
 from tests.unit.producer import work
 from tests.unit.producer.conftest import Outcome, Vaejob
+from vae_core import submission
 from vae_core.errors import JobConflict, StoreUnavailable
 from vae_core.jobs.checks import shown
 from vae_core.jobs.job import Job

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from producer import submission
 from producer.request import make_job, source_and_glob, source_url
 from tests.unit.producer import work
 from tests.unit.producer.conftest import Vaejob
+from vae_core import submission
 from vae_core.documents import load_job
 from vae_core.errors import InvalidValue, JobConflict, SourceNotAllowed, StoreUnavailable
 from vae_core.jobs.ids import seed_for
