@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
+MOVED_CLOCK = "tests.chaos.moved_clock"
 CLOCK = "MOVED_CLOCK"  # names the file: ISO 8601
 
 

@@ -21,7 +21,7 @@ from pathlib import Path
 import click
 import redis
 
-from tests.chaos.moved_clock import CLOCK, set_clock
+from tests.chaos.moved_clock import CLOCK, MOVED_CLOCK, set_clock
 from tests.checkpoints import write_tiny_checkpoint
 from tests.fleet import Fleet, Worker, wait_for
 from tests.nights import Pictures
@@ -33,7 +33,6 @@ from vae_core.storage.opening import open_store
 _BEGIN = datetime(2026, 1, 1, 12, tzinfo=UTC)
 _SLOT = timedelta(hours=8, minutes=30)  # later: two in the morning in Kolkata
 _END_S = 120.0
-_MODULE = "tests.chaos.moved_clock"
 
 
 @dataclass
@@ -140,7 +139,7 @@ class Nights:
         self._controls[number] = self._control()
 
     def _control(self) -> Worker:
-        return self._fleet.start_worker("control", module=_MODULE)
+        return self._fleet.start_worker("control", module=MOVED_CLOCK)
 
     def _runs(self) -> list[Run]:
         store = self._fleet.store
