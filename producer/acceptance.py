@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from typing import Any
 
 from producer import exits
@@ -20,10 +21,22 @@ from vae_core.jobs.state import ENDED
 from vae_core.submission import submit
 
 
-def accept(session: Session, job: Job, key_list: KeyList | None, *, watch: bool, as_json: bool) -> int:
-    """Submits the job and says so; with `watch` follows it. Returns the exit code."""
+def accept(
+    session: Session,
+    job: Job,
+    key_list: KeyList | None,
+    *,
+    watch: bool,
+    as_json: bool,
+    accepted: Callable[[Job], None] = lambda _: None,
+) -> int:
+    """Submits the job and says so; with `watch` follows it. Returns the exit code.
+
+    accepted: is called once the job is in the store, before anything is said.
+    """
     priority = job.priority
     job, is_new = submit(session.store, job, key_list.data if key_list is not None else None)
+    accepted(job)
     try:
         return _tell(session, job, is_new, priority, watch=watch, as_json=as_json)
     except KeyboardInterrupt:  # it is accepted: nothing that the user does here takes that back

@@ -12,13 +12,14 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from producer.status import JobReader
-from vae_core.documents import load_json, read_job
+from vae_core.documents import load_document, load_plan, read_job
 from vae_core.errors import BadDocument, InvalidValue, PermanentError
+from vae_core.jobs.job import Job
 from vae_core.jobs.layout import JobKeys, ScheduleKeys
 from vae_core.jobs.spec import kind_of, spec_fields
 from vae_core.jobs.state import ENDED
-from vae_core.schedules.documents import listed_schedules, load_run, load_schedule, run_names
-from vae_core.schedules.schedule import Run, Schedule, check_name, slot_of, time_of
+from vae_core.schedules.documents import listed_schedules, load_run, load_schedule, newest_runs, run_names
+from vae_core.schedules.schedule import Run, Schedule, check_name, is_run_of, job_id_of, slot_of, time_of
 from vae_core.storage.base import Store
 
 SKIPPED = "skipped"
@@ -37,9 +38,9 @@ class RunStatus(msgspec.Struct, frozen=True, kw_only=True):
     """One run, as `vaejob schedule history --json` shows it.
 
     run: its name. slot: ISO 8601, UTC, or None for one that was asked for. at: the slot, or when it was asked for.
-    state: a job's, `skipped`, `removed` where the job is gone, or `conflict` where another job has its id. items, done,
-    errors: of the job, as far as they are known. known: inputs left out, as an earlier run was done with them.
-    seconds: that parts took, added up. why: it was skipped or has failed.
+    state: a job's, `skipped`, `removed` where the job is gone, `conflict` where another has its id by now, or `damaged`
+    where the document cannot be read. items, done, errors: of the job, as far as they are known. known: inputs left
+    out, as an earlier run was done with them. seconds: that parts took, added up. why: it was skipped or has failed.
     """
 
     run: str
@@ -113,7 +114,8 @@ def status_of(store: Store, schedule: Schedule, now: datetime, slots: int = 1) -
     paused = store.stat(ScheduleKeys(schedule.name).paused) is not None
     after = max(now, schedule.added)
     upcoming = () if paused else tuple(islice(schedule.slots.after(after), slots))
-    last = next(runs_of(store, schedule.name, 1), None)
+    newest = max(newest_runs(store, schedule.name, now), default=None)
+    last = None if newest is None else run_status(store, schedule.name, newest)
     return ScheduleStatus(
         name=schedule.name,
         cron=schedule.cron,
@@ -138,15 +140,33 @@ def runs_of(store: Store, name: str, limit: int | None) -> Iterator[RunStatus]:
     """The newest runs first, at most so many."""
     newest = sorted(run_names(store, name), reverse=True)[:limit]
 
-    def read(run: str) -> RunStatus | None:
-        try:
-            found = load_run(store, name, run)
-            return None if found is None else _run_status(store, found)
-        except BadDocument as error:
-            return RunStatus(run=run, slot=None, at="", by="", job_id=None, state="damaged", why=str(error))
-
     with ThreadPoolExecutor(_READERS) as pool:
-        yield from (one for one in pool.map(read, newest) if one is not None)
+        found = pool.map(lambda run: run_status(store, name, run), newest)
+        yield from (one for one in found if one is not None)
+
+
+def run_status(store: Store, name: str, run: str) -> RunStatus | None:
+    """name: of the schedule. None where the run is gone; one that cannot be read says why."""
+    try:
+        found = load_run(store, name, run)
+        return None if found is None else _run_status(store, found)
+    except BadDocument as error:
+        return RunStatus(run=run, slot=None, at="", by="", job_id=None, state="damaged", why=str(error))
+
+
+def check_not_overtaken(store: Store, job: Job) -> None:
+    """Raises InvalidValue where a later run of the job's schedule has taken what the job left undone."""
+    run = job.schedule
+    if not run or not run.incremental or run.full or load_plan(store, job.job_id) is None:
+        return
+    for name in run_names(store, run.name):
+        job_id = job_id_of(run.name, name)
+        later = read_job(store, job_id) if name > run.run else None
+        if later is not None and is_run_of(later, run.token) and load_plan(store, job_id) is not None:
+            raise InvalidValue(
+                f"job {job.job_id} is not to be resumed: {job_id}, a later run of schedule {run.name}, has taken what "
+                "it left undone"
+            )
 
 
 def local_time(when: str, timezone: str) -> str:
@@ -174,7 +194,7 @@ def _run_status(store: Store, run: Run) -> RunStatus:
     job = read_job(store, run.job_id)
     if job is None:
         return msgspec.structs.replace(status, state="removed")
-    if not job.schedule or job.schedule.token != run.token:
+    if not is_run_of(job, run.token):
         why = f"another job has the id {run.job_id}"
         return msgspec.structs.replace(status, state="conflict", why=why)
     reader = JobReader(store, job)
@@ -192,7 +212,7 @@ def _run_status(store: Store, run: Run) -> RunStatus:
 
 
 def _seconds(store: Store, job_id: str) -> float | None:
-    summary = load_json(store, JobKeys(job_id).summary)
+    summary = load_document(store, JobKeys(job_id).summary, object)
     seconds = summary.get("seconds") if isinstance(summary, dict) else None
     total = seconds.get("total") if isinstance(seconds, dict) else None
     return float(total) if isinstance(total, (int, float)) else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from vae_core.errors import BadDocument, InvalidValue, NoSuchJob, ObjectMissing
 from vae_core.jobs.codec import from_json, from_lines
@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 def load_job(store: Store, job_id: str) -> Job:
     """Raises NoSuchJob; BadDocument where `job.json` is not this job's."""
-    job = _load(store, JobKeys(job_id).job, Job)
+    job = load_document(store, JobKeys(job_id).job, Job)
     if job is None:
         raise NoSuchJob(f"job {job_id} is not in {store.url}")
     if job.job_id != job_id:
@@ -35,15 +35,15 @@ def read_job(store: Store, job_id: str) -> Job | None:
 
 
 def load_plan(store: Store, job_id: str) -> Plan | None:
-    return _load(store, JobKeys(job_id).plan, Plan)
+    return load_document(store, JobKeys(job_id).plan, Plan)
 
 
 def load_end(store: Store, job_id: str) -> End | None:
-    return _load(store, JobKeys(job_id).end, End)
+    return load_document(store, JobKeys(job_id).end, End)
 
 
 def load_record(store: Store, job_id: str, part: int) -> PartRecord | None:
-    return _load(store, JobKeys(job_id).part(part), PartRecord)
+    return load_document(store, JobKeys(job_id).part(part), PartRecord)
 
 
 def load_records(store: Store, job_id: str, *, at_once: int = 1) -> Iterator[PartRecord]:
@@ -96,12 +96,7 @@ def listed_parts(store: Store, prefix: str) -> list[int]:
     return sorted(part for part in parts if part is not None)
 
 
-def load_json(store: Store, key: str) -> Any:
-    """What a document holds, as plain data; None where there is none. Raises BadDocument for what is no JSON."""
-    return _load(store, key, object)
-
-
-def _load(store: Store, key: str, kind: type[T]) -> T | None:
+def load_document(store: Store, key: str, kind: type[T]) -> T | None:
     """The document, or None where there is none. Raises BadDocument for one that cannot be read as `kind`."""
     try:
         return from_json(store.read(key).data, kind, key)

@@ -53,6 +53,12 @@ class JobConflict(PermanentError):
     code: ClassVar[str] = "job_conflict"
 
 
+class ScheduleGone(PermanentError):
+    """The schedule that a job is a run of was removed."""
+
+    code: ClassVar[str] = "schedule_gone"
+
+
 class BadDocument(PermanentError):
     """A document in the store is damaged, or of another version of this code."""
 

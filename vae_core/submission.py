@@ -73,6 +73,8 @@ def _create(store: Store, job: Job, key_list: bytes | None, clock: Callable[[], 
         with suppress(StoreUnavailable, StoreError):
             if store.stat(keys.job) is None:
                 store.delete(written)
+                if store.stat(keys.job) is not None:  # another had the same job accepted in this very moment
+                    store.write(marker, b"")
         raise
     if created and abs(clock() - began) > MARKER_LASTS_S:
         # It may have been tidied away as nobody's. Should this fail, the job is accepted all the same, and whoever

@@ -9,16 +9,18 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Iterator
 
-from vae_core.documents import load_end, load_inputs, load_job, load_plan, load_records
-from vae_core.errors import BadDocument, NoSuchJob, ObjectMissing, StoreUnavailable
+from vae_core.documents import load_end, load_inputs, load_plan, load_record, read_job
+from vae_core.errors import BadDocument, ObjectMissing, ScheduleGone, StoreUnavailable
 from vae_core.jobs.job import Input, Job, Plan, ScheduledRun
 from vae_core.jobs.layout import ScheduleKeys
 from vae_core.jobs.parts import part_range
 from vae_core.jobs.records import PartRecord
 from vae_core.jobs.sources import parse_source
 from vae_core.jobs.spec import ReconstructSpec
-from vae_core.schedules.documents import load_run, run_names
+from vae_core.parallel import in_order
+from vae_core.schedules.documents import is_there, run_names
 from vae_core.schedules.ledger import Entries, Ledger
+from vae_core.schedules.schedule import is_run_of, job_id_of
 from vae_core.storage.base import Store
 
 log = logging.getLogger(__name__)
@@ -38,7 +40,12 @@ class LedgerKeeper:
         self._store = store
 
     def known(self, run: ScheduledRun, check: Check) -> Ledger:
-        """What the schedule of this run is done with, as far as its ended runs go."""
+        """What the schedule of this run is done with, as far as its ended runs go.
+
+        Raises ScheduleGone where it was removed, and its record with it.
+        """
+        if not is_there(self._store, run):
+            raise ScheduleGone(f"schedule {run.name} was removed before this run of it was planned")
         return self._read(run, check)[1]
 
     def fold(self, job: Job, plan: Plan, records: Iterable[PartRecord], check: Check) -> None:
@@ -47,9 +54,10 @@ class LedgerKeeper:
         A job whose schedule is gone, or is another one of the same name by now, adds nothing.
         """
         run = job.schedule
-        if not run or not run.incremental or not self._is_current(run):
+        if not run or not run.incremental or not is_there(self._store, run):
             return
-        entries = entries_of(self._store, job, plan, records)
+        entries = Entries()
+        add_inputs(entries, self._store, job, plan, records)
         if not len(entries):
             return
         for _ in range(_TRIES):
@@ -57,10 +65,6 @@ class LedgerKeeper:
             if ledger.holds(entries) or self._write(run, number + 1, ledger.merged(entries), check):
                 return
         raise _busy(run.name)
-
-    def _is_current(self, run: ScheduledRun) -> bool:
-        found = load_run(self._store, run.name, run.run)
-        return found is not None and found.token == run.token
 
     def _read(self, run: ScheduledRun, check: Check) -> tuple[int, Ledger]:
         """The newest state's number and what it says; 0 where there is none, and there is nothing to say."""
@@ -75,10 +79,10 @@ class LedgerKeeper:
                     continue  # a newer one took its place
                 except BadDocument as error:
                     why = f"is damaged: {error}"
-            ledger, runs = self._rebuilt(run)
+            ledger, runs = self._rebuilt(run, check)
             if not number and not runs:
                 return 0, ledger
-            if len(ledger) or number:
+            if len(ledger):
                 log.warning(
                     "the ledger of schedule %s %s; it is made anew from %d runs: %d inputs",
                     run.name, why, runs, len(ledger),
@@ -88,46 +92,59 @@ class LedgerKeeper:
         raise _busy(run.name)
 
     def _write(self, run: ScheduledRun, number: int, ledger: Ledger, check: Check) -> bool:
-        """False where another wrote the state of this number first."""
+        """False where another wrote the state of this number first, or has gone on from it meanwhile."""
         check()
         keys = ScheduleKeys(run.name)
         if not self._store.create(keys.ledger_state(number), ledger.to_bytes(run.token)):
             return False
-        self._store.delete(keys.ledger_state(old) for old in self._numbers(run.name) if old < number)
-        return True
+        there = self._numbers(run.name)
+        self._store.delete(keys.ledger_state(old) for old in there if old < max(there))
+        return max(there, default=0) == number
 
     def _numbers(self, name: str) -> list[int]:
-        prefix = ScheduleKeys(name).ledger
-        found = (one.key.removeprefix(prefix) for one in self._store.list(prefix))
-        return [int(number) for number in found if number.isascii() and number.isdigit()]
+        keys = ScheduleKeys(name)
+        found = [one.key for one in self._store.list(keys.ledger)]
+        numbers = (int(name) for key in found if (name := key.removeprefix(keys.ledger)).isdecimal() and name.isascii())
+        return [number for number in numbers if keys.ledger_state(number) in found]
 
-    def _rebuilt(self, run: ScheduledRun) -> tuple[Ledger, int]:
-        """The ledger as its ended runs' records make it, and how many of those have one."""
-        ledger, runs = Ledger(), 0
-        for job, plan in self._ended_jobs(run):
-            records = load_records(self._store, job.job_id, at_once=_READ_AT_ONCE)
-            ledger = ledger.merged(entries_of(self._store, job, plan, records))
-            runs += 1
-        return ledger, runs
-
-    def _ended_jobs(self, run: ScheduledRun) -> Iterator[tuple[Job, Plan]]:
+    def _rebuilt(self, run: ScheduledRun, check: Check) -> tuple[Ledger, int]:
+        """The ledger as the records of the schedule's ended jobs make it, and how many of these there are."""
+        entries, runs = Entries(), 0
         for name in run_names(self._store, run.name):
+            check()
+            job_id = job_id_of(run.name, name)
             try:
-                found = load_run(self._store, run.name, name)
-                if found is None or found.token != run.token or found.job_id is None or name == run.run:
+                job, plan = read_job(self._store, job_id), load_plan(self._store, job_id)
+                if job is None or plan is None or not is_run_of(job, run.token):
+                    continue  # it was skipped, or its job removed: what that has done is new again
+                if load_end(self._store, job_id) is None:
                     continue
-                job, plan = load_job(self._store, found.job_id), load_plan(self._store, found.job_id)
-                if plan is not None and job.schedule and load_end(self._store, found.job_id) is not None:
-                    yield job, plan
-            except (NoSuchJob, BadDocument) as error:  # removed, or nothing to be read of it: its inputs are done again
-                log.warning("run %s of schedule %s adds nothing to its ledger: %s", name, run.name, error)
+            except BadDocument as error:
+                log.warning("what run %s of schedule %s has done is new again: %s", name, run.name, error)
+                continue
+            add_inputs(entries, self._store, job, plan, self._records(job, plan))
+            runs += 1
+        return Ledger().merged(entries), runs
+
+    def _records(self, job: Job, plan: Plan) -> Iterator[PartRecord]:
+        """Those that can be read."""
+
+        def load(part: int) -> PartRecord | None:
+            try:
+                return load_record(self._store, job.job_id, part)
+            except BadDocument as error:
+                log.warning("what part %d of job %s has done is new again: %s", part, job.job_id, error)
+                return None
+
+        for record in in_order(load, range(plan.parts), _READ_AT_ONCE):
+            if record is not None:
+                yield record
 
 
-def entries_of(store: Store, job: Job, plan: Plan, records: Iterable[PartRecord]) -> Entries:
-    """Of each input that the job is done with: its image is made, or it is listed with an error that lasts."""
-    entries = Entries()
+def add_inputs(entries: Entries, store: Store, job: Job, plan: Plan, records: Iterable[PartRecord]) -> None:
+    """Adds each input that the job is done with: its image is made, or it is listed with an error that lasts."""
     if not isinstance(job.spec, ReconstructSpec):
-        return entries
+        return
     at = address_of(job.spec)
     for record in records:
         for item in record.items:
@@ -135,7 +152,6 @@ def entries_of(store: Store, job: Job, plan: Plan, records: Iterable[PartRecord]
                 entries.add(plan.checkpoint_sha256, at(item.source), item.source_tag)
         for failed in _lasting_errors(store, job, plan, record):
             entries.add(plan.checkpoint_sha256, at(failed.key), failed.tag, failed=True)
-    return entries
 
 
 def _lasting_errors(store: Store, job: Job, plan: Plan, record: PartRecord) -> list[Input]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from itertools import islice
+from collections.abc import Iterator
+from itertools import chain, islice
 from typing import Protocol
 
 from vae_core.inputs import list_inputs
@@ -68,7 +68,8 @@ class AllObjects:
 class NewObjects:
     """Of what lies below the spec's source what the ledger does not know, in key order, up to the spec's limit.
 
-    checkpoint: SHA-256 of the one that the job is pinned to. retry_errors: what is known as an error counts as new.
+    checkpoint: SHA-256 of the one that the job is pinned to. retry_errors: what the ledger has as an error is taken
+    too, behind the others, so that with a limit it keeps none of them out.
     """
 
     duplicates = 0
@@ -81,23 +82,28 @@ class NewObjects:
         self._settings = settings
         self._ledger = ledger
         self._checkpoint = checkpoint
-        self._is_known = (Known.DONE,) if retry_errors else (Known.DONE, Known.LISTED)
+        self._retry_errors = retry_errors
 
     def __iter__(self) -> Iterator[Input]:
-        return map(_as_input, islice(self._new(_listed(self._spec, self._settings)), self._spec.limit))
+        again: list[StoredObject] = []
+        found = chain(self._new(again), again)  # whose errors are all known once the new ones are
+        return map(_as_input, islice(found, self._spec.limit))
 
-    def _new(self, listed: Iterable[StoredObject]) -> Iterator[StoredObject]:
-        address = address_of(self._spec)
-        objects = iter(listed)
+    def _new(self, again: list[StoredObject]) -> Iterator[StoredObject]:
+        """again: takes what is to be tried again, at most as many as the limit."""
+        address, limit = address_of(self._spec), self._spec.limit
+        objects = _listed(self._spec, self._settings)
         while some := list(islice(objects, _LOOKED_UP_AT_ONCE)):
             entries = Entries()
             for one in some:
                 entries.add(self._checkpoint, address(one.key), one.tag)
             for one, known in zip(some, self._ledger.look_up(entries), strict=True):
-                if known in self._is_known:
-                    self.known += 1
-                else:
+                if known == Known.NEW:
                     yield one
+                elif known == Known.LISTED and self._retry_errors and (limit is None or len(again) < limit):
+                    again.append(one)
+                else:
+                    self.known += 1
 
 
 def _listed(spec: ReconstructSpec, settings: Settings) -> Iterator[StoredObject]:

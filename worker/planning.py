@@ -15,6 +15,7 @@ from vae_core.errors import (
     InvalidValue,
     ObjectMissing,
     PermanentError,
+    ScheduleGone,
     SourceNotAllowed,
     StoreError,
     TransientError,
@@ -110,11 +111,18 @@ class Planner:
         with Lease(self._hints, f"@schedule-{name}", "plan", self._settings.lease_s) as turn:
             if not turn.acquire():
                 raise _NotYet(f"another run of schedule {name} is being planned")
-            for other in open_runs(self._store, name, job.schedule.token):
-                is_before = other.job_id < job.job_id or load_plan(self._store, other.job_id) is not None
-                if other.job_id != job.job_id and is_before:
-                    raise _NotYet(f"{other.job_id}, a run of the same schedule, is open")
+            self._check_turn(job)
             yield turn
+
+    def _check_turn(self, job: Job) -> None:
+        """Raises _NotYet while another run of the job's schedule goes on, or was asked for before."""
+        if not job.schedule:
+            return
+        for other in open_runs(self._store, job.schedule.name, job.schedule.token):
+            if other.job_id == job.job_id:
+                continue
+            if other.job_id < job.job_id or load_plan(self._store, other.job_id) is not None:
+                raise _NotYet(f"{other.job_id}, a run of the same schedule, is open")
 
     def _make(self, job: Job, lease: Lease, turn: Lease | None) -> None:
         checkpoint = self._pin_checkpoint(lease)
@@ -137,6 +145,7 @@ class Planner:
         )
         lease.check()
         if turn is not None:
+            self._check_turn(job)  # an emptied Redis gives the claim to two
             turn.check()
         # Another that planned it all the same, its lease lost, may have listed other inputs; the rest is settings.
         self._store.create(
@@ -172,7 +181,8 @@ class Planner:
             items += len(found)
             refusals += sum(one.failure is not None and one.failure.code == StoreError.code for one in found)
             if items > MAX_ITEMS:
-                message = f"{_named(spec)} more than {MAX_ITEMS:,} objects: narrow it by --pattern"
+                pieces = " or take them in pieces by --limit" if isinstance(listing, NewObjects) else ""
+                message = f"{_named(spec)} more than {MAX_ITEMS:,} objects: narrow it by --pattern{pieces}"
                 raise _Unplannable(Failure(code="too_many_inputs", message=message))
             if self._store.stat(keys.cancel) is not None:
                 raise _Cancelled(f"job {job.job_id} was cancelled")
@@ -201,7 +211,10 @@ class Planner:
             keys = JobKeys(job.job_id).key_list(spec.keys_sha256)
             return GivenKeys(spec, KeyList(self._store, keys, spec.keys_sha256), self._settings)
         if job.schedule and job.schedule.incremental and not job.schedule.full:
-            ledger = LedgerKeeper(self._store).known(job.schedule, lease.check)
+            try:
+                ledger = LedgerKeeper(self._store).known(job.schedule, lease.check)
+            except ScheduleGone as error:
+                raise _Unplannable(Failure(code=error.code, message=str(error))) from error
             return NewObjects(spec, self._settings, ledger, checkpoint, retry_errors=job.schedule.retry_errors)
         return AllObjects(spec, self._settings)
 

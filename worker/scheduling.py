@@ -1,4 +1,8 @@
-"""Schedules: each due slot becomes a run, and the run a job, once, however many look and whatever was off before."""
+"""Schedules: each due slot becomes a job, and then a run, once, however many look and whatever was off before.
+
+The job comes first, by an id that follows from schedule and slot; then the run's document, which says that the slot is
+settled. Between the two a control may die: the job is found by whoever looks next. A run whose job is gone was removed.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +13,13 @@ from datetime import UTC, datetime, timedelta
 
 from msgspec.structs import replace
 
-from vae_core.errors import BadDocument, JobConflict, LeaseLost, QueueUnavailable, StoreUnavailable, VaejobError
+from vae_core.documents import read_job
+from vae_core.errors import JobConflict, LeaseLost, QueueUnavailable, StoreUnavailable, VaejobError
 from vae_core.jobs.codec import to_pretty_json
-from vae_core.jobs.layout import JobKeys, ScheduleKeys
-from vae_core.schedules.documents import listed_schedules, load_mark, load_run, load_schedule, open_runs, run_names
-from vae_core.schedules.schedule import Run, Schedule, iso, job_id_of, make_job, slot_of, slot_run, time_of
+from vae_core.jobs.job import Job
+from vae_core.jobs.layout import ScheduleKeys
+from vae_core.schedules.documents import listed_schedules, load_schedule, newest_runs, open_runs
+from vae_core.schedules.schedule import Run, Schedule, is_run_of, make_job, run_of, slot_of, slot_run
 from vae_core.storage.base import Store
 from vae_core.submission import submit
 from vae_core.version import code_version
@@ -23,7 +29,6 @@ log = logging.getLogger(__name__)
 
 # A slot younger than this was not missed: control was busy, or is being restarted.
 PROMPT = timedelta(minutes=5)
-_LOOKED_AFTER = 3
 
 Clock = Callable[[], datetime]
 
@@ -83,82 +88,79 @@ class Scheduler:
             else:
                 self._told.pop(name, None)
         now = self._clock()
-        return min(((one.next - now).total_seconds() for one in self._watched.values() if one.next), default=None)
+        # One that stays due, as it cannot be settled, is no reason to come back at once.
+        coming = [one.next for one in self._watched.values() if one.next is not None and one.next > now]
+        return (min(coming) - now).total_seconds() if coming else None
 
     def _look_at(self, name: str, tag: str) -> None:
+        now = self._clock()
         watched = self._watched.get(name)
-        if watched is None:
+        if watched is None or watched.until > now:  # or the clock was put back
             schedule = load_schedule(self._store, name)
             if schedule is None:
                 return
-            watched = self._watched[name] = self._begin(schedule, tag)
-        now = self._clock()
+            watched = self._watched[name] = self._begin(schedule, tag, now)
         if watched.next is None or watched.next > now:
             return
         schedule = watched.schedule
-        slot = schedule.slots.latest(self._missed_until(schedule, watched.until, now), now)
+        self._adopt(schedule)
+        after = max(watched.until, now - PROMPT) if schedule.catch_up == "none" else watched.until
+        slot = schedule.slots.latest(after, now)
         if slot is not None:
             self._settle(schedule, slot)
         watched.until = slot or now
-        watched.next = next(schedule.slots.after(max(watched.until, now)), None)
+        watched.next = next(schedule.slots.after(now), None)
 
-    def _begin(self, schedule: Schedule, tag: str) -> _Watched:
-        """Where whoever looked before left off: at the newest run of a slot, whose job may not have been written."""
-        runs = list(run_names(self._store, schedule.name))
-        for name in runs[-_LOOKED_AFTER:]:
-            self._submit_missing(schedule, name)
-        newest = max((slot for run in runs if (slot := slot_of(run)) is not None), default=schedule.added)
-        until = max(newest, schedule.added)
+    def _begin(self, schedule: Schedule, tag: str, now: datetime) -> _Watched:
+        """Where whoever looked before left off: after the newest slot that is settled."""
+        self._adopt(schedule)
+        settled = (slot_of(run) for run in newest_runs(self._store, schedule.name, now))
+        until = max([schedule.added, *(slot for slot in settled if slot is not None and slot <= now)])
         return _Watched(tag, schedule, until, next(schedule.slots.after(until), None))
 
-    def _missed_until(self, schedule: Schedule, until: datetime, now: datetime) -> datetime:
-        """The time up to which slots that nobody settled are not to be made up for."""
-        resumed = load_mark(self._store, ScheduleKeys(schedule.name).resumed)
-        if resumed is not None:
-            until = max(until, time_of(resumed.at))
-        return max(until, now - PROMPT) if schedule.catch_up == "none" else until
+    def _adopt(self, schedule: Schedule) -> None:
+        """Writes the document of each run whose job was submitted by who did not come as far as that."""
+        for job in open_runs(self._store, schedule.name, schedule.token):
+            run = run_of(job)
+            if self._store.stat(ScheduleKeys(schedule.name).run(run.name)) is None:
+                self._write(schedule, run)
 
     def _settle(self, schedule: Schedule, slot: datetime) -> None:
-        """Decides on a slot, unless another has decided, and sees to it that what was decided is done."""
-        key = ScheduleKeys(schedule.name).run(slot_run(slot))
-        if self._store.stat(key) is None:
-            run = self._decide(schedule, slot)
-            if self._store.create(key, to_pretty_json(run), content_type="application/json"):
-                what = f"skipped: {run.skipped}" if run.skipped else f"job {run.job_id}"
-                log.info("schedule %s, %s: %s", schedule.name, run.at, what)
-        run_or_none = load_run(self._store, schedule.name, slot_run(slot))
-        if run_or_none is not None:
-            self._submit(schedule, run_or_none)
+        """Runs a slot, or skips it, unless somebody has done so."""
+        name, by = slot_run(slot), f"schedule {schedule.name}"
+        if self._store.stat(ScheduleKeys(schedule.name).run(name)) is not None:
+            return
+        wanted = make_job(schedule, name, self._clock(), by=by, code_version=code_version())
+        why = self._reason_to_skip(schedule) if read_job(self._store, wanted.job_id) is None else None
+        if why is None:
+            why = self._submit(schedule, wanted)
+        run = run_of(wanted)
+        self._write(schedule, run if why is None else replace(run, job_id=None, skipped=why))
 
-    def _decide(self, schedule: Schedule, slot: datetime) -> Run:
-        name = slot_run(slot)
-        run = Run(name=name, token=schedule.token, at=iso(slot), by=f"schedule {schedule.name}")
-        why = self._reason_to_skip(schedule)
-        if why is not None:
-            return replace(run, skipped=why)
-        return replace(run, job_id=job_id_of(schedule.name, name))
+    def _submit(self, schedule: Schedule, wanted: Job) -> str | None:
+        """Why it cannot be done, or None."""
+        taken = f"another job has the id {wanted.job_id}"
+        try:
+            job, is_new = submit(self._store, wanted)
+        except JobConflict:
+            return taken
+        if not is_run_of(job, schedule.token):
+            return taken
+        if is_new:
+            self._advancer.send_plan(job)
+        return None
 
     def _reason_to_skip(self, schedule: Schedule) -> str | None:
         if self._store.stat(ScheduleKeys(schedule.name).paused) is not None:
             return "paused"
         if schedule.overlap == "skip":
-            still_open = open_runs(self._store, schedule.name, schedule.token)
-            if still_open:
-                return f"{still_open[-1].job_id} was open"
+            still_open = next(open_runs(self._store, schedule.name, schedule.token), None)
+            if still_open is not None:
+                return f"{still_open.job_id} was open"
         return None
 
-    def _submit_missing(self, schedule: Schedule, name: str) -> None:
-        """Submits the job of a run whose decider did not come as far; also one that somebody asked for."""
-        run = load_run(self._store, schedule.name, name)
-        if run is not None and run.job_id is not None and self._store.stat(JobKeys(run.job_id).job) is None:
-            self._submit(schedule, run)
-
-    def _submit(self, schedule: Schedule, run: Run) -> None:
-        if run.job_id is None or run.token != schedule.token:
-            return
-        try:
-            job, is_new = submit(self._store, make_job(schedule, run, self._clock(), code_version()))
-        except JobConflict as error:
-            raise BadDocument(f"run {run.name} cannot be submitted: {error}") from error
-        if is_new:
-            self._advancer.send_plan(job)
+    def _write(self, schedule: Schedule, run: Run) -> None:
+        key = ScheduleKeys(schedule.name).run(run.name)
+        if self._store.create(key, to_pretty_json(run), content_type="application/json"):
+            what = f"skipped, {run.skipped}" if run.skipped else f"job {run.job_id}"
+            log.info("schedule %s, %s: %s", schedule.name, run.at, what)

@@ -146,10 +146,11 @@ def _asked(session: Session, ctx: click.Context, words: tuple[str, ...]) -> Aske
 
 def _create(store: Store, schedule: Schedule) -> None:
     keys = ScheduleKeys(schedule.name)
-    if store.stat(keys.schedule) is None:  # what a removal that was broken off has left
-        store.delete(found.key for found in store.list(keys.root))
+    is_first = store.stat(keys.schedule) is None
+    left = [found.key for found in store.list(keys.root)] if is_first else []  # by a removal that was broken off
     if not store.create(keys.schedule, to_pretty_json(schedule), content_type="application/json"):
         raise InvalidValue(
             f"NAME {schedule.name!r} is taken by another schedule: choose another, or remove that one by "
             f"`vaejob schedule rm {schedule.name}`"
         )
+    store.delete(left)

@@ -69,7 +69,7 @@ def show_command(session: Session, name: str, as_json: bool) -> int:
             ("added", f"{utc_time(schedule.added_at)} by {schedule.added_by}"),
             ("paused", "until `vaejob schedule resume`" if status.paused else ""),
             *(("next", f"{local_time(when, schedule.timezone)}, {utc_time(when)}") for when in status.next_runs),
-            ("last", f"{local_time(last.at, schedule.timezone)}, {_result(last)}" if last else "none yet"),
+            ("last", f"{_when(last, schedule.timezone)}, {_result(last)}" if last else "none yet"),
             ("", (last.job_id or "") if last else ""),
         ]
     )
@@ -118,9 +118,14 @@ def _row(one: ScheduleStatus) -> tuple[str, ...]:
         one.cron,
         local_time(when, one.timezone) if when else never,
         utc_time(when) if when else "",
-        local_time(last.at, one.timezone) if last and last.at else "",
+        _when(last, one.timezone) if last else "",
         _result(last) if last else "",
     )
+
+
+def _when(run: RunStatus, timezone: str) -> str:
+    """In the schedule's time zone; the run's name where its document cannot be read."""
+    return local_time(run.at, timezone) if run.at else run.run
 
 
 def _result(run: RunStatus) -> str:
@@ -134,9 +139,9 @@ def _result(run: RunStatus) -> str:
 
 
 def _run_row(run: RunStatus, schedule: Schedule) -> tuple[str, ...]:
-    at = local_time(run.at, schedule.timezone) if run.at else run.run
+    asked = ", asked for" if run.at and not run.slot else ""
     return (
-        at if run.slot or not run.at else f"{at}, asked for",
+        _when(run, schedule.timezone) + asked,
         run.job_id or "",
         run.state,
         *("" if count is None else f"{count:,}" for count in (run.items, run.errors)),

@@ -13,11 +13,25 @@ from producer.params import json_option, refuse_together, watch_option
 from producer.request import user_at_host
 from producer.schedules import find_schedule
 from producer.session import Session, pass_session
-from vae_core.errors import InvalidValue, StoreUnavailable
+from vae_core.errors import BadDocument, InvalidValue
 from vae_core.jobs.codec import to_pretty_json
+from vae_core.jobs.job import Job
 from vae_core.jobs.layout import ScheduleKeys
-from vae_core.schedules.documents import open_runs, run_names
-from vae_core.schedules.schedule import Mark, Run, asked_run, check_name, iso, job_id_of, make_job
+from vae_core.jobs.spec import kind_of
+from vae_core.schedules.documents import load_pause, open_runs, run_names
+from vae_core.schedules.schedule import (
+    Mark,
+    Run,
+    Schedule,
+    asked_run,
+    check_name,
+    iso,
+    make_job,
+    run_of,
+    slot_run,
+    time_of,
+)
+from vae_core.storage.base import Store
 from vae_core.version import code_version
 
 
@@ -38,26 +52,27 @@ def run_command(session: Session, name: str, full: bool, retry_errors: bool, wat
     refuse_together(full=full, retry_errors=retry_errors)
     schedule = find_schedule(session.store, name)
     if (full or retry_errors) and not schedule.incremental:
-        raise InvalidValue(
-            f"--{'full' if full else 'retry-errors'} is of no use: each run of {name} takes all there is"
-        )
+        what = "has no inputs" if kind_of(schedule.spec) != "reconstruct" else "takes all inputs in each run"
+        raise InvalidValue(f"--{'full' if full else 'retry-errors'} is of no use here: schedule {name} {what}")
     now = datetime.now(UTC)
-    run_name = asked_run(now)
-    run = Run(
-        name=run_name,
-        token=schedule.token,
-        at=iso(now),
-        job_id=job_id_of(name, run_name),
+    job = make_job(
+        schedule,
+        asked_run(now),
+        now,
         by=user_at_host(),
+        code_version=code_version(),
         full=full,
         retry_errors=retry_errors,
     )
-    still_open = open_runs(session.store, name, schedule.token)
-    if not session.store.create(ScheduleKeys(name).run(run_name), to_pretty_json(run), content_type="application/json"):
-        raise StoreUnavailable(f"run {run_name} of schedule {name} exists already: try again")
-    if still_open:
-        note(f"{still_open[-1].job_id} is open: the run begins once that has ended")
-    return accept(session, make_job(schedule, run, now, code_version()), None, watch=watch, as_json=as_json)
+    still_open = next(open_runs(session.store, name, schedule.token), None)
+    if still_open is not None:
+        note(f"{still_open.job_id} is open: the run begins once that has ended")
+
+    def note_run(accepted: Job) -> None:
+        run = run_of(accepted)
+        session.store.create(ScheduleKeys(name).run(run.name), to_pretty_json(run), content_type="application/json")
+
+    return accept(session, job, None, watch=watch, as_json=as_json, accepted=note_run)
 
 
 @click.command("pause")
@@ -80,13 +95,26 @@ def pause_command(session: Session, name: str, as_json: bool) -> int:
 @pass_session
 def resume_command(session: Session, name: str, as_json: bool) -> int:
     """Let the schedule NAME run again from its next slot on; those that it missed while paused are not made up for."""
-    find_schedule(session.store, name)
+    schedule = find_schedule(session.store, name)
     keys = ScheduleKeys(name)
     was_paused = session.store.stat(keys.paused) is not None
     if was_paused:
-        session.store.write(keys.resumed, _mark(), content_type="application/json")
+        _skip_missed(session.store, schedule)
         session.store.delete([keys.paused])
     return _told(name, False, f"schedule {name} {'runs again' if was_paused else 'was not paused'}", as_json)
+
+
+def _skip_missed(store: Store, schedule: Schedule) -> None:
+    """Settles the last slot that came while the schedule was paused, should no control have been there to do so."""
+    try:
+        pause = load_pause(store, schedule.name)
+    except BadDocument:
+        pause = None
+    begin = schedule.added if pause is None else max(schedule.added, time_of(pause.at))
+    slot = schedule.slots.latest(begin, datetime.now(UTC))
+    if slot is not None:
+        run = Run(name=slot_run(slot), token=schedule.token, at=iso(slot), skipped="paused", by=user_at_host())
+        store.create(ScheduleKeys(schedule.name).run(run.name), to_pretty_json(run), content_type="application/json")
 
 
 @click.command("rm")
@@ -97,7 +125,8 @@ def resume_command(session: Session, name: str, as_json: bool) -> int:
 def rm_command(session: Session, name: str, yes: bool, as_json: bool) -> int:
     """Remove the schedule NAME, with the record of what it is done with; its jobs and their results stay.
 
-    A run that is open goes on to its end. One that is added under this name later begins anew.
+    A run that is open goes on to its end, unless it waits to be planned: then it fails. A schedule that is added under
+    this name later begins anew.
     """
     check_name(name)
     keys = ScheduleKeys(name)

@@ -14,6 +14,7 @@ from producer.output import emit_json, note, say
 from producer.params import job_argument, json_option, watch_option
 from producer.pausing import let_go_on, pause
 from producer.request import user_at_host
+from producer.schedules import check_not_overtaken
 from producer.session import Session, pass_session
 from producer.status import JobReader
 from vae_core.errors import InvalidValue
@@ -82,6 +83,7 @@ def resume_command(session: Session, job: str, watch: bool, as_json: bool) -> in
     if status.state == "succeeded":
         return _told(found.job_id, status.state, f"job {found.job_id} has succeeded: nothing is left to do", as_json)
     if status.state in RESUMABLE:
+        check_not_overtaken(session.store, found)
         resume(session.store, session.hints, status)
     else:
         let_go_on(session.store, found.job_id)

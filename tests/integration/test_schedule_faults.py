@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
@@ -32,13 +32,17 @@ class Killed(BaseException):
 
 
 class Mortal:
-    """A store that kills whoever calls it: before the call, or after it has taken effect."""
+    """A store that kills whoever calls it: before the call, or after it has taken effect.
+
+    lives: calls until then. between: what happens elsewhere in the middle of a call, once.
+    """
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self.lives = -1
         self.after = False
         self.dead = False
+        self.between: dict[int, Callable[[], None]] = {}
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._store, name)
@@ -48,6 +52,7 @@ class Mortal:
         if self.dead:
             raise Killed  # a thread of the dead one
         self.lives -= 1
+        self.between.pop(self.lives, lambda: None)()
         if self.lives != 0:
             return call(*args, **options)
         self.dead = True
@@ -86,11 +91,31 @@ class Night:
         """One thing that one of the controls does, or that happens to it."""
         self._maybe_empty_redis()
         number = self.draw.randrange(2)
+        self._arm(number)
+        _, mortal = self._controls[number]
+        if self.draw.random() < 0.3:
+            self._arm(1 - number)
+            mortal.between = {mortal.lives - self.draw.randrange(1, 25): lambda: self._meanwhile(1 - number)}
+        if self.draw.random() < 0.2:
+            mortal.between[mortal.lives - self.draw.randrange(1, 25)] = self._empty_redis
+        self._work(number)
+
+    def _arm(self, number: int) -> None:
+        """Perhaps it will die soon."""
         bench, mortal = self._controls[number]
         bench.now = self.bench.now
+        mortal.between = {}
         mortal.lives, mortal.after = -1, self.draw.random() < 0.5
         if self.draw.random() < 0.3:
             mortal.lives = self.draw.randrange(1, 25)
+
+    def _meanwhile(self, number: int) -> None:
+        self.faults["both at work"] += 1
+        self._work(number)
+
+    def _work(self, number: int) -> None:
+        """A pass of one of the controls, and what it is sent."""
+        bench, _ = self._controls[number]
         try:
             bench.reconciler.reconcile()
             for task, arguments in bench.sent():
@@ -99,7 +124,6 @@ class Night:
                 elif task == "part":
                     self.bench.parts.handle(*arguments)
                 else:
-                    self._maybe_empty_redis()
                     {"plan": bench.planner.plan, "finish": bench.finisher.finish}[task](*arguments)
         except Killed:
             self.faults["control killed"] += 1
@@ -117,8 +141,11 @@ class Night:
 
     def _maybe_empty_redis(self) -> None:
         if self.draw.random() < 0.1:
-            self.faults["Redis emptied"] += 1
-            self._forget_all()
+            self._empty_redis()
+
+    def _empty_redis(self) -> None:
+        self.faults["Redis emptied"] += 1
+        self._forget_all()
 
     def _lapse(self) -> None:
         """Time passes until the claims of the dead process lapse."""
@@ -174,6 +201,7 @@ def test_each_slot_and_input_is_done_once_when_controls_die_and_redis_is_emptied
     assert (missing, twice, done - nights.put) == (Counter(), {}, Counter())
     assert nights.faults["control killed"] > 30
     assert nights.faults["Redis emptied"] > 20
+    assert nights.faults["both at work"] > 20
     assert len(bench.keys(ScheduleKeys("nightly").ledger)) == 1
 
 

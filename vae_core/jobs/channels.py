@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 
 import msgspec
 
-PROTOCOL = "v4"  # in every queue's and key's name, so that old and new workers never misread each other
+PROTOCOL = "v5"  # in every queue's and key's name, so that old and new workers never misread each other
 
 PLAN_TASK = f"vaejob.{PROTOCOL}.plan"
 PART_TASK = f"vaejob.{PROTOCOL}.part"

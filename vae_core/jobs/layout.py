@@ -85,7 +85,6 @@ class ScheduleKeys:
         self.schedule = f"{SCHEDULES}{name}.json"
         self.root = f"{SCHEDULES}{name}/"
         self.paused = f"{self.root}paused"
-        self.resumed = f"{self.root}resumed"
         self.runs = f"{self.root}runs/"
         self.ledger = f"{self.root}ledger/"
 

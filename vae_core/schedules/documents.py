@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TypeVar
+from datetime import UTC, datetime
 
-from vae_core.documents import load_end, load_job
-from vae_core.errors import BadDocument, InvalidValue, NoSuchJob, ObjectMissing
-from vae_core.jobs.codec import from_json
-from vae_core.jobs.job import Job
+from vae_core.documents import load_document, load_end, load_job
+from vae_core.errors import BadDocument, InvalidValue, NoSuchJob
+from vae_core.jobs.job import Job, ScheduledRun
 from vae_core.jobs.layout import SCHEDULES, ScheduleKeys, open_key
-from vae_core.schedules.schedule import NAME, Mark, Run, Schedule, is_run, job_id_of, time_of
+from vae_core.schedules.schedule import NAME, Mark, Run, Schedule, is_run, is_run_of, job_id_of, time_of
 from vae_core.storage.base import Store
 
-T = TypeVar("T")
 _SUFFIX = ".json"
 
 
@@ -30,30 +28,46 @@ def listed_schedules(store: Store) -> dict[str, str]:
 def load_schedule(store: Store, name: str) -> Schedule | None:
     """None where there is none of this name. Raises BadDocument for a document that is not this schedule's."""
     key = ScheduleKeys(name).schedule
-    schedule = _load(store, key, Schedule)
+    schedule = load_document(store, key, Schedule)
     if schedule is None:
         return None
     if schedule.name != name:
         raise BadDocument(f"{key} names another schedule")
-    try:
-        time_of(schedule.added_at)
-    except InvalidValue as error:
-        raise BadDocument(f"{key} is not valid: {error}") from error
+    _check_time(key, schedule.added_at)
     return schedule
+
+
+def is_there(store: Store, run: ScheduledRun) -> bool:
+    """Whether the schedule that a job is a run of still is there, and is not another one of its name by now.
+
+    One whose document is damaged is: what it is done with is not to be lost by that.
+    """
+    try:
+        schedule = load_schedule(store, run.name)
+    except BadDocument:
+        return True
+    return schedule is not None and schedule.token == run.token
 
 
 def load_run(store: Store, name: str, run: str) -> Run | None:
     """name: of the schedule. Raises BadDocument for a document that is not this run's."""
     key = ScheduleKeys(name).run(run)
-    found = _load(store, key, Run)
-    if found is not None and found.name != run:
+    found = load_document(store, key, Run)
+    if found is None:
+        return None
+    if found.name != run:
         raise BadDocument(f"{key} names another run")
+    _check_time(key, found.at)
     return found
 
 
-def load_mark(store: Store, key: str) -> Mark | None:
-    """key: of `paused` or `resumed`."""
-    return _load(store, key, Mark)
+def load_pause(store: Store, name: str) -> Mark | None:
+    """Since when the schedule is paused; None where it is not. Raises BadDocument."""
+    key = ScheduleKeys(name).paused
+    found = load_document(store, key, Mark)
+    if found is not None:
+        _check_time(key, found.at)
+    return found
 
 
 def run_names(store: Store, name: str, beginning: str = "") -> Iterator[str]:
@@ -65,27 +79,36 @@ def run_names(store: Store, name: str, beginning: str = "") -> Iterator[str]:
             yield run
 
 
-def open_runs(store: Store, name: str, token: str) -> list[Job]:
-    """The jobs of the schedule's runs that have not ended, by their runs' names, and so by time."""
+def newest_runs(store: Store, name: str, now: datetime) -> list[str]:
+    """Names of the runs of today, or of this month, of this year, of all time: the first of these that has any.
+
+    So that of a schedule with very many runs not all are listed to find the newest.
+    """
+    for form in ("%Y%m%d", "%Y%m", "%Y", ""):
+        found = list(run_names(store, name, now.astimezone(UTC).strftime(form)))
+        if found:
+            return found
+    return []
+
+
+def open_runs(store: Store, name: str, token: str) -> Iterator[Job]:
+    """The jobs of the schedule's runs that have not ended, by their runs' names, and so by time; read one by one."""
     prefix = open_key(job_id_of(name, ""))
-    runs = sorted(run for found in store.list(prefix) if is_run(run := found.key.removeprefix(prefix)))
-    return [job for run in runs if (job := _open_run(store, name, token, run)) is not None]
+    for run in sorted(found.key.removeprefix(prefix) for found in store.list(prefix)):
+        job = _open_job(store, job_id_of(name, run)) if is_run(run) else None
+        if job is not None and is_run_of(job, token):
+            yield job
 
 
-def _open_run(store: Store, name: str, token: str, run: str) -> Job | None:
-    job_id = job_id_of(name, run)
+def _open_job(store: Store, job_id: str) -> Job | None:
     try:
-        job = load_job(store, job_id)
-        is_run_of_it = job.schedule and job.schedule.token == token
-        return job if is_run_of_it and load_end(store, job_id) is None else None
+        return load_job(store, job_id) if load_end(store, job_id) is None else None
     except (NoSuchJob, BadDocument):  # it is not to hold up the schedule
         return None
 
 
-def _load(store: Store, key: str, kind: type[T]) -> T | None:
+def _check_time(key: str, text: str) -> None:
     try:
-        return from_json(store.read(key).data, kind, key)
-    except ObjectMissing:
-        return None
+        time_of(text)
     except InvalidValue as error:
-        raise BadDocument(str(error)) from error
+        raise BadDocument(f"{key} is not valid: {error}") from error

@@ -7,7 +7,6 @@ error. Two of a thousand million inputs share their hash with a probability belo
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
 from enum import IntEnum
 
 import msgspec
@@ -126,11 +125,3 @@ class Ledger:
         if hashlib.sha256(body).hexdigest() != header.sha256 or len(body) != header.entries * ENTRY_BYTES:
             raise BadDocument("it is not as it was written")
         return cls(np.frombuffer(body, _WORD).reshape(-1, 2).astype(np.uint64))
-
-
-def ledger_of(entries: Iterable[Entries]) -> Ledger:
-    """All of them together."""
-    ledger = Ledger()
-    for some in entries:
-        ledger = ledger.merged(some)
-    return ledger

@@ -14,7 +14,7 @@ from vae_core.jobs.checks import check_choice, check_pattern
 from vae_core.jobs.ids import is_drawn, seed_for
 from vae_core.jobs.job import PRIORITIES, Job, Priority, ScheduledRun
 from vae_core.jobs.spec import InterpolateSpec, JobSpec, ReconstructSpec, SampleSpec
-from vae_core.schedules.slots import Slots
+from vae_core.schedules.slots import Slots, slots_of
 
 VERSION = 1
 Overlap = Literal["skip", "queue"]
@@ -62,7 +62,7 @@ class Schedule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         check_choice("--overlap", self.overlap, OVERLAPS)
         check_choice("--catch-up", self.catch_up, CATCH_UPS)
         check_choice("--priority", self.priority, PRIORITIES)
-        Slots(self.cron, self.timezone)
+        slots_of(self.cron, self.timezone)
         if isinstance(self.spec, ReconstructSpec):
             if self.spec.keys_sha256 is not None:
                 raise InvalidValue(
@@ -75,7 +75,7 @@ class Schedule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     @property
     def slots(self) -> Slots:
-        return Slots(self.cron, self.timezone)
+        return slots_of(self.cron, self.timezone)
 
     @property
     def added(self) -> datetime:
@@ -87,7 +87,6 @@ class Run(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
     name: of the run. token: the schedule's. job_id: what it makes, or None where the slot was skipped.
     skipped: why, in a few words. at: ISO 8601, UTC; the slot, or when it was asked for. by: who asked.
-    full, retry_errors: take all inputs, or listed errors again, this once.
     """
 
     name: str
@@ -96,13 +95,11 @@ class Run(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     job_id: str | None = None
     skipped: str | None = None
     by: str = ""
-    full: bool = False
-    retry_errors: bool = False
     version: int = VERSION
 
 
 class Mark(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`schedules/<name>/paused` or `resumed`: since when, ISO 8601, UTC, and by whom."""
+    """`schedules/<name>/paused`: since when, ISO 8601, UTC, and by whom."""
 
     at: str
     by: str
@@ -153,29 +150,56 @@ def asked_run(now: datetime) -> str:
     return f"{now.astimezone(UTC):%Y%m%dT%H%M%S}-{now.microsecond:05x}{secrets.randbelow(16):x}"
 
 
+def is_run_of(job: Job, token: str) -> bool:
+    """Whether it is a run of the schedule with this token, and not one that somebody named so."""
+    return isinstance(job.schedule, ScheduledRun) and job.schedule.token == token
+
+
 def job_id_of(schedule: str, run: str) -> str:
     return f"{schedule}-{run}"
 
 
-def make_job(schedule: Schedule, run: Run, now: datetime, code_version: str) -> Job:
-    """The job of a run: its id and spec follow from the schedule and the run alone. now: timezone-aware."""
-    job_id = job_id_of(schedule.name, run.name)
+def make_job(
+    schedule: Schedule,
+    run: str,
+    now: datetime,
+    *,
+    by: str,
+    code_version: str,
+    full: bool = False,
+    retry_errors: bool = False,
+) -> Job:
+    """The job of a run: its id and spec follow from the schedule and the run's name alone.
+
+    now: timezone-aware. by: who submits it. full, retry_errors: take all inputs, or listed errors again, this once.
+    """
+    job_id = job_id_of(schedule.name, run)
     return Job(
         job_id=job_id,
         spec=_spec_for(schedule, job_id),
         submitted_at=iso(now),
-        submitted_by=run.by or f"schedule {schedule.name}",
+        submitted_by=by,
         code_version=code_version,
         priority=schedule.priority,
         schedule=ScheduledRun(
             name=schedule.name,
             token=schedule.token,
-            run=run.name,
+            run=run,
             incremental=schedule.incremental,
-            full=run.full,
-            retry_errors=schedule.retry_errors or run.retry_errors,
+            full=full,
+            retry_errors=schedule.retry_errors or retry_errors,
         ),
     )
+
+
+def run_of(job: Job) -> Run:
+    """The run that a job is. Raises InvalidValue for one that is none."""
+    if not isinstance(job.schedule, ScheduledRun):
+        raise InvalidValue(f"job {job.job_id} is a run of no schedule")
+    of = job.schedule
+    slot = slot_of(of.run)
+    at = job.submitted_at if slot is None else iso(slot)
+    return Run(name=of.run, token=of.token, at=at, job_id=job.job_id, by=job.submitted_by)
 
 
 def _spec_for(schedule: Schedule, job_id: str) -> JobSpec:

@@ -8,8 +8,10 @@ hour of the day goes by elapsed time instead: it neither pauses nor repeats for 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Collection, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import cache, lru_cache
 from zoneinfo import ZoneInfo, available_timezones
 
 from cronsim import CronSim, CronSimError
@@ -36,10 +38,8 @@ class Slots:
 
     def __init__(self, cron: str, timezone: str) -> None:
         self._zone = _zone(timezone)
-        self._fields = _fields(cron)
-        self._elapsed = set(CronSim(" ".join(self._fields), datetime(2000, 1, 1)).hours) == _HOURS
-        if self._elapsed:
-            self._fields[1] = "*"
+        self._line = _line(cron)
+        self._every_hour = CronSim(self._line, datetime(2000, 1, 1)).hours == _HOURS
 
     @property
     def zone(self) -> ZoneInfo:
@@ -68,35 +68,63 @@ class Slots:
             reach *= 4
 
     def _ascending(self, when: datetime) -> Iterator[datetime]:
-        line = " ".join(self._fields)
-        if self._elapsed:
-            yield from (slot.astimezone(UTC) for slot in CronSim(line, when.astimezone(self._zone)))
-            return
+        """Instants of local times from some time before `when` on."""
         begin = when.astimezone(self._zone).replace(tzinfo=None) - _LONGEST_JUMP
-        yield from map(self._instant, CronSim(line, begin))
+        times = CronSim(self._line, begin)
+        yield from self._each_coming(times) if self._every_hour else map(self._first_coming, times)
 
-    def _instant(self, local: datetime) -> datetime:
+    def _first_coming(self, local: datetime) -> datetime:
         """When local clocks first show this, or first show something later."""
         while True:
-            instant = local.replace(tzinfo=self._zone).astimezone(UTC)
-            if instant.astimezone(self._zone).replace(tzinfo=None) == local:
-                return instant
+            instants = self._instants(local)
+            if instants:
+                return instants[0]
             local += _MINUTE
+
+    def _each_coming(self, times: Iterable[datetime]) -> Iterator[datetime]:
+        """All instants at which local clocks show one of the times, which ascend."""
+        again: deque[datetime] = deque()  # second comings, which wait for first ones that are earlier
+        for local in times:
+            for instant in self._instants(local)[:1]:
+                while again and again[0] < instant:
+                    yield again.popleft()
+                yield instant
+            again.extend(self._instants(local)[1:])
+
+    def _instants(self, local: datetime) -> list[datetime]:
+        """None where clocks skip this time, two where they show it twice."""
+        found = []
+        for fold in (0, 1):
+            instant = local.replace(tzinfo=self._zone, fold=fold).astimezone(UTC)
+            if instant.astimezone(self._zone).replace(tzinfo=None) == local and instant not in found:
+                found.append(instant)
+        return found
+
+
+@lru_cache(maxsize=1024)
+def slots_of(cron: str, timezone: str) -> Slots:
+    """The same as Slots, which takes a while to make, and never changes."""
+    return Slots(cron, timezone)
+
+
+@cache
+def _zones() -> Collection[str]:
+    """Names of zones that are the same everywhere: finding them takes long."""
+    return available_timezones() - {"Factory", "localtime", "posixrules"}
 
 
 def _zone(name: str) -> ZoneInfo:
-    # Not whatever file ZoneInfo can open, and `localtime` is another zone on each machine.
-    if name not in available_timezones() or name == "localtime":
+    # Not whatever file ZoneInfo can open.
+    if name not in _zones():
         raise InvalidValue(
             f"--timezone {shown(name)!r} is unknown: a name of the IANA database, such as Asia/Kolkata or UTC"
         )
     return ZoneInfo(name)
 
 
-def _fields(cron: str) -> list[str]:
-    """The fields of a line that matches some day. Raises InvalidValue."""
-    fields = cron.split()
-    if len(fields) != _FIELDS or not _LINE.fullmatch(cron):
+def _line(cron: str) -> str:
+    """A line that matches some day. Raises InvalidValue."""
+    if len(cron.split()) != _FIELDS or not _LINE.fullmatch(cron):
         raise InvalidValue(f"--cron {shown(cron)!r} is no cron line: {_EXPECTED}")
     try:
         never = next(CronSim(cron, datetime(2000, 1, 1)), None) is None
@@ -105,4 +133,4 @@ def _fields(cron: str) -> list[str]:
         raise InvalidValue(f"--cron {shown(cron)!r} is no cron line, its {what} is wrong: {_EXPECTED}") from error
     if never:
         raise InvalidValue(f"--cron {shown(cron)!r} matches no day of any year: {_EXPECTED}")
-    return fields
+    return cron

@@ -16,11 +16,11 @@ from tests.unit.producer import work
 from tests.unit.producer.conftest import Outcome, Vaejob
 from vae_core.documents import load_job
 from vae_core.jobs.codec import to_pretty_json
-from vae_core.jobs.job import End, ScheduledRun
+from vae_core.jobs.job import End, Job, ScheduledRun
 from vae_core.jobs.layout import JobKeys, ScheduleKeys, open_key
 from vae_core.jobs.spec import InterpolateSpec, JobSpec, ReconstructSpec, SampleSpec
 from vae_core.schedules.documents import load_run, load_schedule, run_names
-from vae_core.schedules.schedule import Run, Schedule
+from vae_core.schedules.schedule import Mark, Run, Schedule, iso, make_job, run_of, slot_run, time_of
 from vae_core.storage.base import Store
 
 ADD = ("schedule", "add", "nightly", "--cron", "0 2 * * *")
@@ -244,9 +244,63 @@ def test_schedule_is_paused_until_it_is_resumed(vaejob: Vaejob, store: Store) ->
         "schedule nightly runs again", "schedule nightly was not paused",
     ]  # fmt: skip
     assert store.stat(ScheduleKeys("nightly").paused) is None
-    assert store.stat(ScheduleKeys("nightly").resumed) is not None
     assert store.read("schedules/nightly.json") == document
     assert vaejob("schedule", "pause", "nightly", "--json").json == {"schedule": "nightly", "paused": True}
+
+
+def test_last_slot_is_skipped_when_it_came_while_the_schedule_was_paused_and_no_control_was_there(
+    vaejob: Vaejob, store: Store
+) -> None:
+    assert vaejob(*ADD, *SAMPLE).code == 0
+    now = datetime.now(UTC)
+    old = msgspec.structs.replace(added(store), added_at=iso(now - timedelta(days=30)))
+    store.write("schedules/nightly.json", to_pretty_json(old))
+    store.write(ScheduleKeys("nightly").paused, to_pretty_json(Mark(at=iso(now - timedelta(days=3)), by="t")))
+    assert vaejob("schedule", "resume", "nightly").code == 0
+    (name,) = run_names(store, "nightly")
+    run = load_run(store, "nightly", name)
+    assert run is not None and (run.job_id, run.skipped) == (None, "paused")
+    assert timedelta(0) <= now - time_of(run.at) <= timedelta(days=1)
+    vaejob("schedule", "pause", "nightly")
+    vaejob("schedule", "resume", "nightly")  # none came since
+    assert list(run_names(store, "nightly")) == [name]
+    store.write(ScheduleKeys("nightly").paused, b"{")
+    assert vaejob("schedule", "resume", "nightly").code == 0
+    assert store.stat(ScheduleKeys("nightly").paused) is None
+
+
+def test_run_is_not_resumed_when_a_later_one_has_taken_its_inputs(vaejob: Vaejob, store: Store, tmp_path: Path) -> None:
+    (tmp_path / "cars").mkdir()
+    assert vaejob(*ADD, "--", "reconstruct", "cars").code == 0
+    runs = []
+    for at in ("2026-11-22T20:30:00+00:00", "2026-11-23T20:30:00+00:00"):
+        job = schedule_job(store, at)
+        work.accept(store, job)
+        work.plan_inputs(store, job, ["a.jpg"])
+        store.create(ScheduleKeys("nightly").run(run_of(job).name), to_pretty_json(run_of(job)))
+        end = End(state="cancelled", items=1, done=0, errors=0)
+        store.create(JobKeys(job.job_id).end, to_pretty_json(end))
+        runs.append(job.job_id)
+    refused(vaejob("resume", runs[0]), runs[0], runs[1], "schedule nightly")
+    assert store.stat(JobKeys(runs[0]).end) is not None
+    assert vaejob("resume", runs[1]).code == 0
+
+
+def schedule_job(store: Store, at: str) -> Job:
+    return make_job(added(store), slot_run(datetime.fromisoformat(at)), datetime.now(UTC), by="t", code_version="t")
+
+
+def test_all_are_listed_when_a_run_names_no_time(vaejob: Vaejob, store: Store) -> None:
+    for name in ("nightly", "other"):
+        assert vaejob("schedule", "add", name, "--cron", "0 2 * * *", *SAMPLE).code == 0
+    run = Run(name="20261123T203000Z", token=added(store).token, at="yesterday", skipped="paused")
+    store.write(ScheduleKeys("nightly").run(run.name), to_pretty_json(run))
+    outcome = vaejob("schedule", "list")
+    assert outcome.code == 0
+    assert len(outcome.out.splitlines()) == 3
+    assert "damaged" in outcome.out
+    assert "damaged" in vaejob("schedule", "history", "nightly").out
+    assert "damaged" in vaejob("schedule", "show", "nightly").out
 
 
 def test_jobs_stay_when_the_schedule_is_removed(vaejob: Vaejob, store: Store) -> None:

@@ -18,7 +18,10 @@ from vae_core.schedules.schedule import (
     asked_run,
     check_name,
     is_run,
+    is_run_of,
+    iso,
     make_job,
+    run_of,
     slot_of,
     slot_run,
     time_of,
@@ -42,6 +45,10 @@ def schedule(**changes: Any) -> Schedule:
     return Schedule(**{**fields, **changes})
 
 
+def made(of: Schedule, run: str) -> Job:
+    return make_job(of, run, SLOT, by=f"schedule {of.name}", code_version="1")
+
+
 @pytest.mark.parametrize(
     ("changes", "wrong"),
     [
@@ -54,9 +61,9 @@ def schedule(**changes: Any) -> Schedule:
         ({"name": "a\n"}, "NAME"),
         ({"cron": "x"}, "--cron 'x'"),
         ({"timezone": "Mars"}, "--timezone 'Mars'"),
-        ({"overlap": "both"}, "--overlap both"),
-        ({"catch_up": "all"}, "--catch-up all"),
-        ({"priority": "urgent"}, "--priority urgent"),
+        ({"overlap": "both"}, "--overlap 'both'"),
+        ({"catch_up": "all"}, "--catch-up 'all'"),
+        ({"priority": "urgent"}, "--priority 'urgent'"),
         ({"spec": ReconstructSpec(source=None, keys_sha256="0" * 64)}, "--from-manifest"),
         ({"spec": SampleSpec(n=1, seed=1), "incremental": True}, "only a reconstruct schedule"),
         ({"retry_errors": True}, "leave --retry-errors out"),
@@ -65,7 +72,7 @@ def schedule(**changes: Any) -> Schedule:
 def test_schedule_is_refused_when_a_field_is_wrong(changes: dict[str, Any], wrong: str) -> None:
     with pytest.raises(InvalidValue) as caught:
         schedule(**changes)
-    assert wrong.replace("--overlap both", "--overlap 'both'").split(" ")[0] in str(caught.value)
+    assert wrong in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
@@ -73,7 +80,7 @@ def test_schedule_is_refused_when_a_field_is_wrong(changes: dict[str, Any], wron
 def test_job_may_be_called_so_when_the_schedule_may(name: str) -> None:
     check_name(name)
     for run in (slot_run(SLOT), asked_run(SLOT)):
-        check_job_id(make_job(schedule(name=name), Run(name=run, token="t", at=""), SLOT, "1").job_id)
+        check_job_id(made(schedule(name=name), run).job_id)
 
 
 def test_runs_are_named_for_their_slots_when_written_and_read() -> None:
@@ -86,27 +93,31 @@ def test_runs_are_named_for_their_slots_when_written_and_read() -> None:
 
 
 def test_job_follows_from_schedule_and_run_when_it_is_made_twice() -> None:
-    run = Run(name=slot_run(SLOT), token="t", at="", by="schedule nightly")
-    one = make_job(schedule(incremental=True), run, SLOT, "1")
-    other = make_job(schedule(incremental=True), run, SLOT + timedelta(hours=1), "2")
+    one = made(schedule(incremental=True), slot_run(SLOT))
+    later = SLOT + timedelta(hours=1)
+    other = make_job(schedule(incremental=True), slot_run(SLOT), later, by="someone", code_version="2")
     assert (one.job_id, one.spec, one.schedule) == (other.job_id, other.spec, other.schedule)
     assert one.job_id == "nightly-20261123T203000Z"
-    assert one.submitted_by == "schedule nightly"
     assert from_json(to_json(one), Job, "job.json") == one
+    assert run_of(one) == Run(name=slot_run(SLOT), token="t", at=iso(SLOT), job_id=one.job_id, by="schedule nightly")
+    assert is_run_of(one, "t")
+    assert not is_run_of(one, "u")
 
 
 def test_seed_follows_from_the_job_when_none_was_given() -> None:
-    run = Run(name=slot_run(SLOT), token="t", at="")
     for spec in (SampleSpec(n=1, seed=0), InterpolateSpec(pairs=2, seed=0)):
-        drawn = make_job(schedule(spec=spec, seed_drawn=True), run, SLOT, "1")
+        drawn = made(schedule(spec=spec, seed_drawn=True), slot_run(SLOT))
         assert getattr(drawn.spec, "seed", None) == seed_for(drawn.job_id)
-        assert make_job(schedule(spec=spec), run, SLOT, "1").spec == spec
+        assert made(schedule(spec=spec), slot_run(SLOT)).spec == spec
 
 
 def test_job_document_names_no_schedule_when_there_is_none() -> None:
     job = Job(job_id="j", spec=SampleSpec(n=1, seed=1), submitted_at="", submitted_by="", code_version="")
     assert b"schedule" not in to_json(job)
     assert not job.schedule
+    assert not is_run_of(job, "")
+    with pytest.raises(InvalidValue, match="job j is a run of no schedule"):
+        run_of(job)
 
 
 @pytest.mark.parametrize("text", ["", "yesterday", "2026-11-23", "2026-11-23T20:30:00"])
