@@ -69,7 +69,7 @@ class LedgerKeeper:
     def _read(self, run: ScheduledRun, check: Check) -> tuple[int, Ledger]:
         """The newest state's number and what it says; 0 where there is none, and there is nothing to say."""
         for _ in range(_TRIES):
-            number = max(self._numbers(run.name), default=0)
+            number = self._newest(run.name)
             why = "is missing"
             if number:
                 try:
@@ -97,15 +97,17 @@ class LedgerKeeper:
         keys = ScheduleKeys(run.name)
         if not self._store.create(keys.ledger_state(number), ledger.to_bytes(run.token)):
             return False
-        there = self._numbers(run.name)
-        self._store.delete(keys.ledger_state(old) for old in there if old < max(there))
-        return max(there, default=0) == number
+        return self._newest(run.name) == number
 
-    def _numbers(self, name: str) -> list[int]:
+    def _newest(self, name: str) -> int:
+        """Number of the newest state, 0 where there is none; older ones are removed."""
         keys = ScheduleKeys(name)
         found = [one.key for one in self._store.list(keys.ledger)]
         numbers = (int(name) for key in found if (name := key.removeprefix(keys.ledger)).isdecimal() and name.isascii())
-        return [number for number in numbers if keys.ledger_state(number) in found]
+        states = [number for number in numbers if keys.ledger_state(number) in found]
+        newest = max(states, default=0)
+        self._store.delete(keys.ledger_state(old) for old in states if old < newest)
+        return newest
 
     def _rebuilt(self, run: ScheduledRun, check: Check) -> tuple[Ledger, int]:
         """The ledger as the records of the schedule's ended jobs make it, and how many of these there are."""

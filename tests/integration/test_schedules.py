@@ -541,10 +541,13 @@ def test_stray_object_is_no_ledger_when_its_name_is_another(bench: Bench, pictur
     pictures.put("a.jpg")
     add(bench, schedule(pictures))
     at(bench, FIRST_NIGHT + DAY)
+    folder = ScheduleKeys("nightly").ledger
     for name in ("7", "000000099", "9999999x", "00000005.bak"):
-        bench.store.write(ScheduleKeys("nightly").ledger + name, b"x")
+        bench.store.write(folder + name, b"x")
+    bench.store.write(folder + "00000000", b"x")  # an older state, which who wrote the next one could not remove
     at(bench, FIRST_NIGHT + 2 * DAY)
     assert items_of(bench) == [1, 0]
+    assert "00000000" not in bench.keys(folder)
 
 
 def test_waiting_runs_are_not_all_read_when_one_is_asked_again(bench: Bench, pictures: Pictures) -> None:
