@@ -46,7 +46,7 @@ def numbers(plan: Plan, end: End, summary: dict[str, Any], records: Sequence[Par
     seconds = summary["seconds"].get("total")
     codes = ", ".join(f"{code} {count:,}" for code, count in summary["error_codes"].items())
     shown = [
-        _number("Images", f"{end.done:,}", f"of {plan.items:,} planned"),
+        _number("Images", f"{end.done:,}", f"of {plan.items:,} planned{_known(plan)}"),
         _number("Listed errors", f"{end.errors:,}", codes or "none", alarming=end.errors > 0),
         _spread("PSNR, mean", psnrs, ".1f", " dB"),
         _spread("SSIM, mean", ssims, ".3f", ""),
@@ -55,6 +55,10 @@ def numbers(plan: Plan, end: End, summary: dict[str, Any], records: Sequence[Par
         _time(seconds, end.done, plan.parts),
     ]
     return "".join(shown)
+
+
+def _known(plan: Plan) -> str:
+    return f"; {plan.known:,} were done by runs before" if plan.known else ""
 
 
 def parameters(job: Job) -> str:

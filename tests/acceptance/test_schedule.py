@@ -58,6 +58,7 @@ def test_one_picture_is_done_when_one_is_new(fleet: Fleet, cars: list[bytes]) ->
     assert run_now(fleet, "--full", expect=3)["items"] == 5
     page = fleet.read(second["job_id"], "index.html").decode()
     assert f"nightly, run {second['run']}" in page
+    assert "of 1 planned; 4 were done by runs before" in page
     assert json.loads(fleet.vaejob("status", second["job_id"], "--json").stdout)["schedule"] == "nightly"
     fleet.verify_all()
     fleet.vaejob("schedule", "rm", "nightly", "--yes")
