@@ -98,6 +98,8 @@ def stand_in() -> None:
         "field": dataclasses.field,
         "convert": convert,
         "to_builtins": to_builtins,
+        "UNSET": None,
+        "UnsetType": type(None),
     }.items():
         setattr(found, name, value)
     sys.modules["msgspec"] = found
