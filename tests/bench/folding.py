@@ -17,13 +17,13 @@ import psutil
 
 from tests.bench.memory import peak_mb
 from vae_core.jobs.codec import to_pretty_json
-from vae_core.jobs.job import Job, Plan, ScheduledRun
+from vae_core.jobs.job import Job, Plan
 from vae_core.jobs.layout import ScheduleKeys
 from vae_core.jobs.parts import part_count
 from vae_core.jobs.records import ItemDone, PartRecord
 from vae_core.jobs.spec import ReconstructSpec
 from vae_core.schedules.ledger import Entries, Known
-from vae_core.schedules.schedule import Run
+from vae_core.schedules.schedule import Schedule, make_job
 from vae_core.storage.base import Store
 from vae_core.storage.opening import open_store
 from worker.ledgers import LedgerKeeper, address_of
@@ -45,13 +45,28 @@ class Figures(NamedTuple):
     peak_mb: float
 
 
-def _job(store: Store, run: str, items: int) -> tuple[Job, Plan]:
-    """A job of a run that there is."""
-    of = ScheduledRun(name="nightly", token="t", run=run, incremental=True)
-    store.write(ScheduleKeys("nightly").run(run), to_pretty_json(Run(name=run, token="t", at="", job_id=run)))
-    job = Job(job_id=run, spec=_SPEC, submitted_at="", submitted_by="", code_version="", schedule=of)
+def _add(store: Store) -> Schedule:
+    """Writes a schedule; its runs need no jobs in the store."""
+    schedule = Schedule(
+        name="nightly",
+        token="t",
+        cron="0 2 * * *",
+        timezone="UTC",
+        spec=_SPEC,
+        incremental=True,
+        added_at="2026-01-01T00:00:00+00:00",
+        added_by="",
+        code_version="",
+    )
+    store.write(ScheduleKeys("nightly").schedule, to_pretty_json(schedule))
+    return schedule
+
+
+def _job(schedule: Schedule, run: str, items: int) -> tuple[Job, Plan]:
+    """The job of a run, and its plan."""
     parts = part_count(items, _PART_SIZE)
-    return job, Plan(checkpoint_sha256=_CHECKPOINT, items=items, parts=parts, part_size=_PART_SIZE)
+    plan = Plan(checkpoint_sha256=_CHECKPOINT, items=items, parts=parts, part_size=_PART_SIZE)
+    return make_job(schedule, run, schedule.added, by="", code_version=""), plan
 
 
 def _key(number: int) -> str:
@@ -68,16 +83,16 @@ def _records(first: int, count: int) -> Iterator[PartRecord]:
         yield PartRecord(part=0, items=items, errors=(), files=(), kind="", seconds={}, attempt="", worker="")
 
 
-def _fold(store: Store, run: str, first: int, count: int) -> float:
-    job, plan = _job(store, run, count)
+def _fold(store: Store, schedule: Schedule, run: str, first: int, count: int) -> float:
+    job, plan = _job(schedule, run, count)
     began = time.perf_counter()
     LedgerKeeper(store).fold(job, plan, _records(first, count), lambda: None)
     return time.perf_counter() - began
 
 
-def _look_up(store: Store, count: int) -> tuple[float, int]:
+def _look_up(store: Store, schedule: Schedule, count: int) -> tuple[float, int]:
     """Seconds, and how many were known."""
-    job, _ = _job(store, "20260103T000000Z", 0)
+    job, _ = _job(schedule, "20260103T000000Z", 0)
     assert job.schedule
     address, known = address_of(_SPEC), 0
     began = time.perf_counter()
@@ -95,10 +110,11 @@ def main() -> None:
     count = int(sys.argv[1])
     with tempfile.TemporaryDirectory(prefix="folding-") as folder:
         store = open_store(f"file://{folder}/store")
-        fold_s = _fold(store, "20260101T000000Z", 0, count)
+        schedule = _add(store)
+        fold_s = _fold(store, schedule, "20260101T000000Z", 0, count)
         size_mb = sum(found.size_bytes for found in store.list(ScheduleKeys("nightly").ledger)) / 1e6
-        more_s = _fold(store, "20260102T000000Z", count, MORE)
-        look_up_s, known = _look_up(store, count + MORE)
+        more_s = _fold(store, schedule, "20260102T000000Z", count, MORE)
+        look_up_s, known = _look_up(store, schedule, count + MORE)
     figures = Figures(fold_s, more_s, look_up_s, known, size_mb, peak_mb(psutil.Process()))
     sys.stdout.write(json.dumps(figures._asdict()) + "\n")
 
